@@ -1,0 +1,1 @@
+"""A governed lakehouse in one object."""
