@@ -137,7 +137,9 @@ class SessionNotPreparedError(EngineError):
     def __init__(self, missing: Iterable[str], *, hint: str) -> None:
         self.missing = tuple(missing)
         super().__init__(
-            "The running Spark session is not prepared for iomete: " + "; ".join(self.missing) + ".",
+            "The running Spark session is not prepared for iomete: "
+            + "; ".join(self.missing)
+            + ".",
             hint=hint,
         )
 
