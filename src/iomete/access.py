@@ -1,0 +1,45 @@
+"""The gate's vocabulary: who asks, and what was decided.
+
+Lower layers ask without knowing who answers; governance answers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from iomete.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Someone, or something, that acts on the lakehouse; written as its bare name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that can't be told apart in policies and logs."""
+        if not self.name or self.name != self.name.strip() or not self.name.isprintable():
+            raise ConfigurationError(
+                f"`{self.name[:80]!r}` is not a principal's name.",
+                hint="use a name without leading, trailing or control characters",
+            )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def operating_system_principal() -> Principal:
+    """Return the user that the operating system says this process runs as.
+
+    Environment variables such as `USER` and `LOGNAME` are not asked: anyone can set them.
+    """
+    import pwd  # not on every platform, and only needed here
+
+    try:
+        return Principal(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:  # containers run under numbers that no user has
+        return Principal(f"uid-{os.geteuid()}")
+
+
+__all__ = ["Principal", "operating_system_principal"]
