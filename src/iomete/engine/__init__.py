@@ -1,0 +1,23 @@
+"""Spark's life: its jars, its start, its identity, its end."""
+
+from iomete.engine.configuration import SparkConfiguration
+from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
+from iomete.engine.preparation import cache_folder, configure, prepare
+from iomete.engine.query_errors import as_query_error, translate_errors
+from iomete.engine.session_catalog import install_session_catalog
+from iomete.engine.lifecycle import Engine, adopt, start
+
+__all__ = [
+    "Engine",
+    "IcebergCatalog",
+    "SparkConfiguration",
+    "adopt",
+    "as_query_error",
+    "cache_folder",
+    "configure",
+    "install_session_catalog",
+    "prepare",
+    "resolve_catalogs",
+    "start",
+    "translate_errors",
+]
