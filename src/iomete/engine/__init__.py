@@ -1,13 +1,14 @@
 """Spark's life: its jars, its start, its identity, its end."""
 
-from iomete.engine.configuration import SparkConfiguration
+from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration
 from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
+from iomete.engine.lifecycle import Engine, adopt, start
 from iomete.engine.preparation import cache_folder, configure, prepare
 from iomete.engine.query_errors import as_query_error, translate_errors
 from iomete.engine.session_catalog import install_session_catalog
-from iomete.engine.lifecycle import Engine, adopt, start
 
 __all__ = [
+    "DEFAULT_CATALOG",
     "Engine",
     "IcebergCatalog",
     "SparkConfiguration",

@@ -33,6 +33,7 @@ def install_session_catalog(engine: Engine, store: JdbcAddress, *, warehouse: Pa
         store.url,
         store.user,
         store.password,
+        None,  # the schema that the connection starts in
         str(warehouse),
     )
     for problem in report.problems():

@@ -1,0 +1,200 @@
+"""Namespaces and tables of every catalog, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iomete.engine import DEFAULT_CATALOG, IcebergCatalog, translate_errors
+from iomete.errors import (
+    CatalogNotFoundError,
+    ConfigurationError,
+    NamespaceNotFoundError,
+    TableNotFoundError,
+)
+from iomete.names import (
+    SESSION_CATALOG,
+    CatalogName,
+    NamespaceName,
+    Resource,
+    TableName,
+    as_parts,
+    check_creatable,
+    quote_parts,
+    resolve,
+)
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog as PyIcebergCatalog
+    from pyiceberg.table import Table
+    from pyspark.sql import SparkSession
+
+Name = str | Sequence[str]
+
+
+class Catalog:
+    """Namespaces and tables of every catalog of a lakehouse.
+
+    Iceberg catalogs are read through PyIceberg, without Spark's help; the session catalog
+    (`spark_catalog`: Delta, Parquet) only Spark knows. Names without a catalog mean `lake`.
+    """
+
+    def __init__(
+        self, catalogs: Sequence[IcebergCatalog], *, spark: Callable[[], SparkSession]
+    ) -> None:
+        self._described = {catalog.name: catalog for catalog in catalogs}
+        self._loaded: dict[str, PyIcebergCatalog] = {}
+        self._spark = spark
+
+    def list_catalogs(self) -> list[str]:
+        """Return the names of all catalogs: the Iceberg ones, then `spark_catalog`."""
+        return [*self._described, SESSION_CATALOG]
+
+    def list_namespaces(self, parent: Name = DEFAULT_CATALOG) -> list[str]:
+        """Return the full names of the namespaces directly below a catalog or namespace.
+
+        Args:
+            parent: A catalog, or a namespace in one.
+
+        Raises:
+            NamespaceNotFoundError: If there is no such namespace.
+        """
+        above = self._container(parent)
+        if above.parts[0] == SESSION_CATALOG:
+            if isinstance(above, NamespaceName):
+                return []
+            return sorted(
+                quote_parts((SESSION_CATALOG, row[0]))
+                for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")
+            )
+        found = self.iceberg(above.parts[0]).list_namespaces(above.parts[1:])
+        depth = len(above.parts)
+        below = {levels[:depth] for levels in found if len(levels) >= depth}
+        return sorted(quote_parts((above.parts[0], *levels)) for levels in below)
+
+    def list_tables(self, namespace: Name) -> list[str]:
+        """Return the full names of the tables in a namespace; views and nested ones left out.
+
+        Raises:
+            NamespaceNotFoundError: If there is no such namespace.
+        """
+        where = self._namespace(namespace)
+        if where.catalog == SESSION_CATALOG:
+            views = {row[1] for row in self._rows(f"SHOW VIEWS IN {where.full_name}")}
+            tables = self._rows(f"SHOW TABLES IN {where.full_name}")
+            names = [row[1] for row in tables if row[1] not in views]
+        else:
+            found = self.iceberg(where.catalog).list_tables(where.parts[1:])
+            names = [identifier[-1] for identifier in found]
+        return sorted(where.table(name).full_name for name in names)
+
+    def namespace_exists(self, namespace: Name) -> bool:
+        """Tell whether a namespace exists."""
+        return self.has_namespace(NamespaceName.parse(self._parts(namespace)))
+
+    def table_exists(self, table: Name) -> bool:
+        """Tell whether a table or view exists."""
+        return self.has_table(TableName.parse(self._parts(table)))
+
+    def load_table(self, table: Name) -> Table:
+        """Return an Iceberg table as PyIceberg knows it: schema, snapshots, scans, appends.
+
+        Raises:
+            TableNotFoundError: If there is none of this name.
+            ConfigurationError: If it is a table of the session catalog, which isn't Iceberg's.
+
+        Cost: metadata only, no scan.
+        """
+        from pyiceberg.exceptions import NoSuchTableError
+
+        what = TableName.parse(self._parts(table))
+        if what.catalog == SESSION_CATALOG:
+            raise ConfigurationError(
+                f"Table `{what}` is not an Iceberg table.",
+                hint=f'read it by Spark: lake.table("{what}")',
+            )
+        try:
+            return self.iceberg(what.catalog).load_table(what.parts[1:])
+        except NoSuchTableError as error:
+            raise TableNotFoundError(f"Table `{what}` does not exist.") from error
+
+    def create_namespace(self, namespace: Name) -> str:
+        """Make a namespace, and those above it, where they don't exist; return its full name.
+
+        Raises:
+            InvalidNameError: If the name isn't safe to create.
+        """
+        where = NamespaceName.parse(self._parts(namespace))
+        check_creatable(where.parts[1:])
+        if where.catalog == SESSION_CATALOG:
+            self._rows(f"CREATE NAMESPACE IF NOT EXISTS {where.full_name}")
+        else:
+            catalog = self.iceberg(where.catalog)
+            for length in range(1, len(where.parts)):
+                catalog.create_namespace_if_not_exists(where.parts[1 : length + 1])
+        return where.full_name
+
+    def resolve(self, name: Name | Resource) -> Resource:
+        """Return what a name means: the longest prefix that exists decides.
+
+        Raises:
+            NotFoundError: If nothing of this name exists.
+        """
+        return resolve(name, self, default_catalog=DEFAULT_CATALOG)
+
+    def iceberg(self, catalog: str) -> PyIcebergCatalog:
+        """Return a catalog as PyIceberg knows it; it is loaded once.
+
+        Raises:
+            CatalogNotFoundError: If there is no Iceberg catalog of this name.
+        """
+        from pyiceberg.catalog import load_catalog
+
+        if catalog not in self._loaded:
+            if catalog not in self._described:
+                raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
+            properties = self._described[catalog].pyiceberg_properties()
+            self._loaded[catalog] = load_catalog(catalog, **properties)
+        return self._loaded[catalog]
+
+    def has_catalog(self, catalog: CatalogName, /) -> bool:
+        """Tell whether a catalog is registered."""
+        return catalog.name in self._described or catalog.is_session_catalog
+
+    def has_namespace(self, namespace: NamespaceName, /) -> bool:
+        """Tell whether a namespace exists in a catalog that does."""
+        if namespace.catalog == SESSION_CATALOG:
+            with translate_errors():
+                return self._spark().catalog.databaseExists(namespace.full_name)
+        return self.iceberg(namespace.catalog).namespace_exists(namespace.parts[1:])
+
+    def has_table(self, table: TableName, /) -> bool:
+        """Tell whether a table or view exists in a catalog that does."""
+        if table.catalog != SESSION_CATALOG:
+            if self.iceberg(table.catalog).table_exists(table.parts[1:]):
+                return True
+            if not self.has_namespace(table.parent):
+                return False
+            views = self._rows(f"SHOW VIEWS IN {table.parent.full_name}")
+            return any(row[1] == table.parts[-1] for row in views)
+        with translate_errors():
+            return self._spark().catalog.tableExists(table.full_name)
+
+    def _parts(self, name: Name) -> tuple[str, ...]:
+        """Return a name's parts, completed with the default catalog as Spark does it."""
+        parts = as_parts(name)
+        return parts if self.has_catalog(CatalogName(parts[0])) else (DEFAULT_CATALOG, *parts)
+
+    def _container(self, name: Name) -> CatalogName | NamespaceName:
+        parts = self._parts(name)
+        return CatalogName(parts[0]) if len(parts) == 1 else self._namespace(parts)
+
+    def _namespace(self, name: Name) -> NamespaceName:
+        where = NamespaceName.parse(self._parts(name))
+        if not self.has_namespace(where):
+            raise NamespaceNotFoundError(f"Namespace `{where}` does not exist.")
+        return where
+
+    def _rows(self, statement: str) -> list[Any]:
+        with translate_errors():
+            return self._spark().sql(statement).collect()
