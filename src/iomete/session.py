@@ -215,17 +215,20 @@ def connect(
         return lakehouse
 
 
-def spark_configuration(
-    folder: LakehouseFolder, settings: LoadedSettings
-) -> tuple[SparkConfiguration, list[IcebergCatalog]]:
+def described_catalogs(folder: LakehouseFolder, loaded: LoadedSettings) -> list[IcebergCatalog]:
+    """Return the Iceberg catalogs of a lakehouse with everything filled in; makes nothing."""
+    return resolve_catalogs(
+        loaded.settings.catalogs, database=folder.catalog_database, warehouse=folder.warehouse
+    )
+
+
+def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> SparkConfiguration:
     """Return the Spark configuration of a lakehouse, fetching jars that are missing."""
-    catalogs = resolve_catalogs(
-        settings.settings.catalogs, database=folder.catalog_database, warehouse=folder.warehouse
+    return configure(
+        loaded.settings.engine,
+        catalogs=described_catalogs(folder, loaded),
+        warehouse=folder.warehouse,
     )
-    configuration = configure(
-        settings.settings.engine, catalogs=catalogs, warehouse=folder.warehouse
-    )
-    return configuration, catalogs
 
 
 def _open(
@@ -235,7 +238,7 @@ def _open(
     spark: SparkSession | None,
 ) -> Lakehouse:
     folder.make()
-    configuration, catalogs = spark_configuration(folder, loaded)
+    configuration = spark_configuration(folder, loaded)
     cache = cache_folder(loaded.settings.engine)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # the store opens while the JVM starts
@@ -259,7 +262,7 @@ def _open(
         principal=principal,
         engine=engine,
         store=store,
-        catalogs=catalogs,
+        catalogs=described_catalogs(folder, loaded),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -164,13 +165,17 @@ def _properties_file(configuration: Mapping[str, str]) -> Iterator[Path]:
 
 def format_properties(configuration: Mapping[str, str]) -> str:
     """Write configuration as a Java properties file (java.util.Properties, "load")."""
-    return "".join(f"{_escape(k)}={_escape(v)}\n" for k, v in sorted(configuration.items()))
+    lines = (f"{_escaped_key(k)}={_escaped(v)}\n" for k, v in sorted(configuration.items()))
+    return "".join(lines)
 
 
-def _escape(text: str) -> str:
+def _escaped(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    escaped = escaped.replace("=", "\\=").replace(":", "\\:").replace("#", "\\#")
-    return "\\" + escaped if escaped.startswith((" ", "!")) else escaped
+    return "\\" + escaped if escaped.startswith((" ", "\t", "\f")) else escaped
+
+
+def _escaped_key(key: str) -> str:
+    return re.sub(r"([:=\s#!])", r"\\\1", _escaped(key))
 
 
 @contextmanager

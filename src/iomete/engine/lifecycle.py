@@ -145,6 +145,15 @@ def check_spark_version() -> None:
         )
 
 
+def adopt_class_archive(
+    settings: EngineSettings, configuration: SparkConfiguration, *, cache: Path
+) -> None:
+    """Put the class archive that an ended JVM has left into use."""
+    archive = _archive(settings, configuration, cache)
+    if archive is not None:
+        archive.adopt_finished()
+
+
 def _archive(
     settings: EngineSettings, configuration: SparkConfiguration, cache: Path
 ) -> ClassArchive | None:

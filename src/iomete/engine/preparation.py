@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from iomete.engine.configuration import SparkConfiguration, build_configuration
+from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration, build_configuration
+from iomete.engine.iceberg import resolve_catalogs
 from iomete.engine.jars import CORE_ARTIFACTS, S3_ARTIFACTS, Artifact, own_jar, resolve, verify
-from iomete.engine.lifecycle import start
+from iomete.engine.lifecycle import adopt_class_archive, start
+from iomete.settings import CatalogSettings
 
 if TYPE_CHECKING:
     from iomete.engine.iceberg import IcebergCatalog
     from iomete.settings import EngineSettings
+
+TYPICAL_STATEMENTS = (
+    "CREATE NAMESPACE lake.prepare",
+    "CREATE TABLE lake.prepare.numbers AS SELECT id, 'n' || id AS name FROM range(100)",
+    "SELECT name, count(*) FROM lake.prepare.numbers WHERE id > 5 GROUP BY name ORDER BY name",
+    "DELETE FROM lake.prepare.numbers WHERE id = 7",
+    "CREATE TABLE spark_catalog.default.numbers USING delta AS SELECT 1 AS id",
+    "SELECT * FROM spark_catalog.default.numbers d JOIN lake.prepare.numbers n ON d.id = n.id",
+)
+"""What a class archive is made from: classes that these load needn't be loaded anew later."""
 
 
 def cache_folder(settings: EngineSettings) -> Path:
@@ -42,28 +54,45 @@ def configure(
     )
 
 
-def prepare(
-    settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog], warehouse: Path
-) -> SparkConfiguration:
+def prepare(settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog]) -> list[Path]:
     """Fetch the jars, verify every checksum, and make the class archive.
 
     A later start is fast then and needs no network: for images, and for machines that go offline.
 
+    Returns:
+        The jars that a lakehouse with these catalogs needs.
+
     Cost: reads all jars once; a start of Spark if there is no class archive yet.
     """
     cache = cache_folder(settings)
-    for artifact in verify(_artifacts(catalogs), cache=cache / "jars"):
+    artifacts = _artifacts(catalogs)
+    for artifact in verify(artifacts, cache=cache / "jars"):
         (cache / "jars" / artifact.file_name).unlink(missing_ok=True)
-    configuration = configure(settings, catalogs=catalogs, warehouse=warehouse)
+    jars = [*resolve(artifacts, cache=cache / "jars", repository=settings.repository), own_jar()]
     if settings.class_archive:
-        local = settings.model_copy(update={"master": "local[1]"})
-        trained = replace(
-            configuration, defaults={**configuration.defaults, "spark.master": "local[1]"}
+        _make_class_archive(settings, jars, cache=cache)
+    return jars
+
+
+def _make_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> None:
+    """Run on a throw-away lakehouse what every program uses, and keep the classes it loaded."""
+    local = settings.model_copy(update={"master": "local[2]", "ui": False, "spark": {}})
+    with TemporaryDirectory(prefix="iomete-") as folder:
+        catalogs = resolve_catalogs(
+            {DEFAULT_CATALOG: CatalogSettings()},
+            database=Path(folder) / "catalog.db",
+            warehouse=Path(folder),
         )
-        engine = start(local, trained, cache=cache)
-        engine.spark.sql("SELECT count(*) FROM range(10)").collect()
-        engine.stop(wait=True)
-    return configuration
+        configuration = build_configuration(
+            local, catalogs=catalogs, warehouse=Path(folder), jars=jars
+        )
+        engine = start(local, configuration, cache=cache)
+        try:
+            for statement in TYPICAL_STATEMENTS:
+                engine.spark.sql(statement).collect()
+        finally:
+            engine.stop(wait=True)
+    adopt_class_archive(local, configuration, cache=cache)
 
 
 def _artifacts(catalogs: Iterable[IcebergCatalog]) -> tuple[Artifact, ...]:

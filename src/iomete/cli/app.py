@@ -1,0 +1,205 @@
+"""Commands, and how their errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from iomete.errors import IometeError, outcome_of
+
+INTERRUPTED_EXIT_CODE = 130  # as shells say it: 128 + SIGINT
+
+app = typer.Typer(
+    name="iomete",
+    help="A governed lakehouse: Apache Spark and Apache Iceberg in one object.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--lakehouse", "-l", help="Lakehouse folder; else IOMETE_FOLDER, ./lakehouse."),
+]
+
+
+class Output(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class ConfFormat(StrEnum):
+    """How Spark configuration is written."""
+
+    PROPERTIES = "properties"
+    ARGUMENTS = "arguments"
+    JSON = "json"
+
+
+@app.command()
+def demo(folder: Folder = None) -> None:
+    """Build a small lakehouse from real flights, and show what it can do."""
+    from iomete.demo import run_demo
+
+    run_demo(folder)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One Spark SQL statement; `-` reads it from stdin.")],
+    folder: Folder = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Format.")] = Output.TABLE,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Rows at most; table shows 100 unless told.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="`name=value` for `:name`.")
+    ] = None,
+) -> None:
+    """Run a statement and print its rows."""
+    from iomete.cli.rows import write_rows
+    from iomete.session import connect
+
+    text = sys.stdin.read() if query == "-" else query
+    parameters = _parameters(parameter or [])
+    with connect(folder) as lake:
+        write_rows(lake.sql(text, **parameters), output, limit=limit)
+
+
+@app.command()
+def shell(
+    folder: Folder = None,
+    python: Annotated[
+        bool, typer.Option("--python", help="A Python prompt with `lake` and `spark`.")
+    ] = False,
+) -> None:
+    """Open a SQL prompt on the lakehouse."""
+    from iomete.cli.prompt import python_prompt, sql_prompt
+    from iomete.session import connect
+
+    with connect(folder) as lake:
+        (python_prompt if python else sql_prompt)(lake)
+
+
+@app.command()
+def settings(folder: Folder = None) -> None:
+    """Print every setting with its value and where it came from."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from iomete.folder import LakehouseFolder
+    from iomete.settings import load_settings
+
+    table = Table("setting", "value", "source", "meaning", box=None, header_style="bold")
+    for item in load_settings(LakehouseFolder.at(folder).root).values():
+        table.add_row(item.key, item.value, item.source, item.description)
+    _console_for(Console).print(table)
+
+
+@app.command("spark-conf")
+def spark_conf(
+    folder: Folder = None,
+    form: Annotated[ConfFormat, typer.Option("--format", "-f")] = ConfFormat.PROPERTIES,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file (mode 0600), with secrets."),
+    ] = None,
+    master: Annotated[str | None, typer.Option(help="Spark master to start with.")] = None,
+) -> None:
+    """Print the Spark configuration of this lakehouse, for starting Spark yourself.
+
+    Secrets are masked when printed; a file gets them in full, readable by you only.
+    """
+    from iomete.cli.spark_conf import write_spark_conf
+
+    write_spark_conf(folder, form, output, master)
+
+
+@app.command()
+def prepare(folder: Folder = None) -> None:
+    """Fetch and verify the jars and make the class archive: later starts are fast and offline."""
+    from iomete.engine import cache_folder
+    from iomete.engine import prepare as prepare_engine
+    from iomete.folder import LakehouseFolder
+    from iomete.session import described_catalogs
+    from iomete.settings import load_settings
+
+    where = LakehouseFolder.at(folder)
+    loaded = load_settings(where.root)
+    catalogs = described_catalogs(where, loaded)
+    prepared = prepare_engine(loaded.settings.engine, catalogs=catalogs)
+    typer.echo(f"{len(prepared)} jars ready in {cache_folder(loaded.settings.engine)}")
+
+
+@app.command()
+def version() -> None:
+    """Print the versions of iomete and of what it runs on."""
+    import platform
+    from importlib.metadata import version as installed
+
+    from iomete import __version__
+    from iomete.engine.jars import CORE_ARTIFACTS
+    from iomete.engine.java import find_java
+
+    typer.echo(f"iomete {__version__}")
+    typer.echo(f"Python {platform.python_version()}")
+    typer.echo(f"Spark {installed('pyspark')}")
+    for artifact in CORE_ARTIFACTS[:2]:
+        typer.echo(f"{artifact.name} {artifact.version}")
+    try:
+        typer.echo(f"Java {find_java().version}")
+    except IometeError as error:
+        typer.echo(f"Java: {error}")
+
+
+def main() -> None:
+    """Run the command line; an error prints its message and hint, and ends with its exit code."""
+    try:
+        app()
+    except IometeError as error:
+        _print_error(error)
+        _end(outcome_of(error).exit_code)
+    except KeyboardInterrupt:
+        _end(INTERRUPTED_EXIT_CODE)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end(0)
+
+
+def _end(code: int) -> None:
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _print_error(error: IometeError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text("Error: ", style="bold red") + Text(error.message, style="not bold default"))
+    if error.hint:
+        console.print(Text("Hint: ", style="bold") + Text(error.hint, style="not bold"))
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    parameters = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise typer.BadParameter(f"`{item}` is not `name=value`", param_hint="--parameter")
+        parameters[name] = value
+    return parameters
+
+
+def _console_for(kind: Any) -> Any:
+    """Return a console as wide as the terminal, or as wide as lines get in a pipe."""
+    return kind() if sys.stdout.isatty() else kind(width=200, soft_wrap=True)
