@@ -113,8 +113,9 @@ def _forked(url: StoreUrl) -> StoreError:
 
 def _never_close(connection: sa.Connection) -> None:
     """Leak a connection: closing it, even at exit, would act on what the parent has open."""
-    raw = connection.connection.dbapi_connection
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
+    if not connection.closed and not connection.invalidated:
+        raw = connection.connection.dbapi_connection
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
 
 
 def _before_fork() -> None:
@@ -128,9 +129,11 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    for connections in list(_live):
-        connections.after_fork_in_child()
-    _gate.release()
+    try:
+        for connections in list(_live):
+            connections.after_fork_in_child()
+    finally:
+        _gate.release()
 
 
 os.register_at_fork(

@@ -108,15 +108,21 @@ def test_processes_lose_no_write(store: Store, store_url: str, run_workers) -> N
     assert value(store) == 300
 
 
-def test_waiting_too_long_says_so(store: Store) -> None:
-    with (
-        Store.open(store.url, busy_timeout_seconds=0.2) as hasty,
-        store.write(),
-        pytest.raises(StoreBusyError, match=r"0\.2 seconds.*Hint"),
-        hasty.write(),
-    ):
-        pass
-    increment(store)
+def test_waiting_too_long_says_so_and_can_be_tried_again(store: Store) -> None:
+    with Store.open(store.url, busy_timeout_seconds=0.2) as hasty:
+        with store.write(), pytest.raises(StoreBusyError, match=r"0\.2 seconds.*Hint"):
+            increment(hasty)
+        increment(hasty)
+    assert value(store) == 1
+
+
+def test_processes_that_open_and_close_at_once_lose_no_write(
+    store: Store, store_url: str, run_workers
+) -> None:
+    store.close()  # so that each of them is the last to close, now and then
+    run_workers("reopen", store_url, 40, processes=3)
+    with Store.open(store_url) as again:
+        assert value(again) == 120
 
 
 def test_a_reader_does_not_wait_for_a_writer(store: Store) -> None:

@@ -15,10 +15,20 @@ def identify(url: str) -> None:
 def count(url: str, rounds: str) -> None:
     with Store.open(url) as store:
         for _ in range(int(rounds)):
-            with store.write() as connection:
-                value = connection.execute(sa.text("SELECT value FROM counter")).scalar_one()
-                connection.execute(sa.text("UPDATE counter SET value = :v"), {"v": value + 1})
+            increment(store)
+
+
+def reopen(url: str, rounds: str) -> None:
+    for _ in range(int(rounds)):
+        with Store.open(url) as store:
+            increment(store)
+
+
+def increment(store: Store) -> None:
+    with store.write() as connection:
+        value = connection.execute(sa.text("SELECT value FROM counter")).scalar_one()
+        connection.execute(sa.text("UPDATE counter SET value = :v"), {"v": value + 1})
 
 
 if __name__ == "__main__":
-    {"identify": identify, "count": count}[sys.argv[1]](*sys.argv[2:])
+    {"count": count, "identify": identify, "reopen": reopen}[sys.argv[1]](*sys.argv[2:])
