@@ -20,6 +20,7 @@ from iomete.engine import (
     configure,
     install_session_catalog,
     resolve_catalogs,
+    running_session,
     start,
     translate_errors,
 )
@@ -243,8 +244,9 @@ def _open(
     with ThreadPoolExecutor(max_workers=1) as pool:
         # the store opens while the JVM starts
         opening = pool.submit(_open_store, folder, loaded)
-        if spark is not None:
-            engine = adopt(spark, configuration)
+        running = spark or running_session()
+        if running is not None:
+            engine = adopt(running, configuration)
         else:
             engine = start(loaded.settings.engine, configuration, cache=cache)
     try:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 import iomete
+from support.scripts import RunScript
 
 _numbers = itertools.count(1)
-
-RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -42,22 +38,4 @@ def namespace(lake: iomete.Lakehouse) -> str:
 
 @pytest.fixture
 def run_script(tmp_path: Path) -> RunScript:
-    """Run Python in a process of its own, with its own Spark, in a temporary working folder."""
-
-    def run(
-        source: str, *arguments: object, check: bool = True, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", source, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            timeout=300,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr[-6000:]}")
-        return done
-
-    return run
+    return RunScript(tmp_path)

@@ -151,11 +151,20 @@ class Catalog:
         from pyiceberg.catalog import load_catalog
 
         if catalog not in self._loaded:
-            if catalog not in self._described:
-                raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
-            properties = self._described[catalog].pyiceberg_properties()
-            self._loaded[catalog] = load_catalog(catalog, **properties)
+            self._loaded[catalog] = load_catalog(catalog, **self.pyiceberg_properties(catalog))
         return self._loaded[catalog]
+
+    def pyiceberg_properties(self, catalog: str = DEFAULT_CATALOG) -> dict[str, str]:
+        """Return what another process gives to `pyiceberg.catalog.load_catalog(catalog, **…)`.
+
+        It holds the catalog's credentials, if it has any.
+
+        Raises:
+            CatalogNotFoundError: If there is no Iceberg catalog of this name.
+        """
+        if catalog not in self._described:
+            raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
+        return self._described[catalog].pyiceberg_properties()
 
     def has_catalog(self, catalog: CatalogName, /) -> bool:
         """Tell whether a catalog is registered."""

@@ -17,7 +17,7 @@ WELCOME = "SQL on {folder} as {principal}. Statements end with `;`. \\q leaves."
 
 
 def sql_prompt(lake: Lakehouse) -> None:
-    """Read statements until the end of input or `\\q`; an error ends the statement, not the prompt."""
+    r"""Read statements until the input or `\q` ends it; an error ends just its statement."""
     interactive = sys.stdin.isatty()
     if interactive:
         with suppress(ImportError):

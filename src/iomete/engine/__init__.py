@@ -2,7 +2,7 @@
 
 from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration
 from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
-from iomete.engine.lifecycle import Engine, adopt, start
+from iomete.engine.lifecycle import Engine, adopt, running_session, start
 from iomete.engine.preparation import cache_folder, configure, prepare
 from iomete.engine.query_errors import as_query_error, translate_errors
 from iomete.engine.session_catalog import install_session_catalog
@@ -19,6 +19,7 @@ __all__ = [
     "install_session_catalog",
     "prepare",
     "resolve_catalogs",
+    "running_session",
     "start",
     "translate_errors",
 ]

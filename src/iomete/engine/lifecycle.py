@@ -61,16 +61,12 @@ class Engine:
         Args:
             wait: Return only once the JVM has written its class archive, if it does.
         """
-        from pyspark import SparkContext
-
         if self._process is None:
             return
         if self._process.is_alive():
             self.spark.stop()
         self._process.end(wait=wait or not self._archiving)
-        SparkContext._gateway = None  # noqa: SLF001  # or PySpark would go on with a dead JVM
-        SparkContext._jvm = None  # noqa: SLF001
-        SparkContext._active_spark_context = None  # noqa: SLF001
+        _forget_gateway()
 
 
 def start(settings: EngineSettings, configuration: SparkConfiguration, *, cache: Path) -> Engine:
@@ -120,6 +116,18 @@ def adopt(spark: SparkSession, configuration: SparkConfiguration) -> Engine:
     check_spark_version()
     check_prepared(spark, configuration)
     return Engine(spark, None, archiving=False)
+
+
+def running_session() -> SparkSession | None:
+    """Return the Spark session that this process runs already, if it does."""
+    if "pyspark" not in sys.modules:
+        return None
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is None:  # noqa: SLF001
+        return None
+    return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
 
 
 def check_spark_version() -> None:
@@ -184,11 +192,21 @@ def _session_in(process: JavaProcess, configuration: SparkConfiguration) -> Spar
         spark = _session({})
         check_prepared(spark, configuration)
     except BaseException:
-        SparkContext._gateway = None  # noqa: SLF001
-        SparkContext._jvm = None  # noqa: SLF001
-        SparkContext._active_spark_context = None  # noqa: SLF001
+        _forget_gateway()
         raise
     return spark
+
+
+def _forget_gateway() -> None:
+    """Make PySpark forget a JVM that has ended, or it would go on talking to it."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    SparkContext._gateway = None  # noqa: SLF001
+    SparkContext._jvm = None  # noqa: SLF001
+    SparkContext._active_spark_context = None  # noqa: SLF001
+    SparkSession._instantiatedSession = None  # noqa: SLF001
+    SparkSession._activeSession = None  # noqa: SLF001
 
 
 def _session(options: dict[str, str]) -> SparkSession:
