@@ -1,0 +1,14 @@
+"""The steps of the demo, in order; each is a module with a `STEP`."""
+
+from iomete.demo.steps import delta, load, merge, parameters, time_travel, without_spark
+
+STEPS = (
+    load.STEP,
+    parameters.STEP,
+    time_travel.STEP,
+    delta.STEP,
+    merge.STEP,
+    without_spark.STEP,
+)
+
+__all__ = ["STEPS"]
