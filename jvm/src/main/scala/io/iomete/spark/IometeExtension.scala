@@ -1,0 +1,28 @@
+package io.iomete.spark
+
+import io.iomete.spark.errors.Startup
+import io.iomete.spark.identity.BoundUser
+import io.iomete.spark.names.SafeNames
+import org.apache.spark.sql.SparkSessionExtensions
+
+/** The rules that govern a session. List it FIRST in `spark.sql.extensions`.
+  *
+  * Rules run in the order in which extensions are listed, and ours have to see a plan before Delta's
+  * and Iceberg's rewrite it. A parser is the other way round: each extension wraps the parsers listed
+  * before it, so the one that must be outermost is listed last. No class can be first and last at
+  * once, and Spark gives neither a priority, hence two classes: this one and
+  * [[IometeParserExtension]]. [[IometePlugin]] refuses a SparkContext that lists them otherwise.
+  *
+  * Spark swallows a ClassNotFoundException, NoClassDefFoundError or ClassCastException from an
+  * extension ("Cannot use …" in the log) and starts the session without it; everything else escapes.
+  * [[errors.Startup.orRefuse]] turns whatever happens in here into something that escapes.
+  */
+class IometeExtension extends (SparkSessionExtensions => Unit) {
+
+  override def apply(extensions: SparkSessionExtensions): Unit =
+    Startup.orRefuse(getClass.getName) {
+      SupportedSpark.require(org.apache.spark.SPARK_VERSION)
+      extensions.injectCheckRule(_ => SafeNames)
+      extensions.injectPlanNormalizationRule(BoundUser(_))
+    }
+}

@@ -1,0 +1,94 @@
+package io.iomete.spark.errors
+
+import org.apache.spark.ErrorClassesJsonReader
+import org.apache.spark.sql.AnalysisException
+
+/** Every error of our own that a user can meet, one method each.
+  *
+  * They are AnalysisExceptions with a condition and an SQLSTATE: the one kind that PySpark, Connect
+  * and Thrift all carry to the client as an error of the statement. Texts are in
+  * `error-conditions.json`, in the format of Spark's own file.
+  */
+object IometeErrors {
+  private val file = "/io/iomete/spark/error-conditions.json"
+  private val conditions = new ErrorClassesJsonReader(Seq(getClass.getResource(file)))
+
+  def unsafeName(
+      kind: String,
+      name: Seq[String],
+      part: String,
+      problem: String
+  ): AnalysisException = {
+    val quoted = name.map(p => "`" + printable(p) + "`").mkString(".")
+    val parameters = Map("kind" -> kind, "name" -> quoted)
+    // Spark checks that a message is given the parameters that it names and no others.
+    val detail = if (part.isEmpty) Map.empty else Map("part" -> printable(part))
+    error(s"IOMETE_UNSAFE_NAME.$problem", parameters ++ detail)
+  }
+
+  def unsupportedSpark(found: String, needed: String): AnalysisException =
+    error("IOMETE_UNSUPPORTED_SPARK", Map("found" -> found, "needed" -> needed))
+
+  def ungovernedSession(
+      key: String,
+      first: String,
+      last: String,
+      listed: Seq[String]
+  ): AnalysisException =
+    error(
+      "IOMETE_UNGOVERNED_SESSION",
+      Map("key" -> key, "first" -> first, "last" -> last, "listed" -> listed.mkString(","))
+    )
+
+  def invalidPrincipal(): AnalysisException = error("IOMETE_INVALID_PRINCIPAL", Map.empty)
+
+  def principalAlreadyBound(bound: String, requested: String): AnalysisException =
+    error("IOMETE_PRINCIPAL_ALREADY_BOUND", Map("bound" -> bound, "requested" -> requested))
+
+  def catalogStoreFailed(change: String, cause: Throwable): AnalysisException =
+    error(
+      "IOMETE_CATALOG_STORE.WRITE_FAILED",
+      Map("change" -> change, "reason" -> reasonOf(cause)),
+      Some(cause)
+    )
+
+  def catalogStoreUnreadable(store: String, cause: Throwable): AnalysisException =
+    error(
+      "IOMETE_CATALOG_STORE.READ_FAILED",
+      Map("store" -> store, "reason" -> reasonOf(cause)),
+      Some(cause)
+    )
+
+  def catalogStoreInUse(current: String, requested: String): AnalysisException =
+    error(
+      "IOMETE_CATALOG_STORE.ALREADY_INSTALLED",
+      Map("current" -> current, "requested" -> requested)
+    )
+
+  def catalogObjectUnreadable(kind: String, name: String, problem: String): AnalysisException =
+    error(
+      "IOMETE_CATALOG_STORE.UNREADABLE_OBJECT",
+      Map("kind" -> kind, "name" -> name, "problem" -> problem)
+    )
+
+  private def error(
+      condition: String,
+      parameters: Map[String, String],
+      cause: Option[Throwable] = None
+  ): AnalysisException =
+    new AnalysisException(
+      errorClass = condition,
+      sqlState = conditions.getSqlState(condition),
+      messageTemplate = conditions.getMessageTemplate(condition),
+      messageParameters = parameters,
+      cause = cause,
+      message = None
+    )
+
+  private def reasonOf(cause: Throwable): String =
+    Option(cause.getMessage).getOrElse(cause.getClass.getName)
+
+  /** A name can be refused for characters that would garble a terminal or a log. */
+  private def printable(text: String): String =
+    text.flatMap(c => if (Character.isISOControl(c)) f"\\u${c.toInt}%04x" else c.toString)
+}

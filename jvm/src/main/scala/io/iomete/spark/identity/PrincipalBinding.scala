@@ -1,0 +1,54 @@
+package io.iomete.spark.identity
+
+import io.iomete.spark.errors.IometeErrors
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.classic.Strategy
+import org.apache.spark.sql.execution.SparkPlan
+
+/** Whose Spark session it is.
+  *
+  * The principal travels in a planner strategy that plans nothing, among the session's
+  * `experimental.extraStrategies`. That odd place is the only part of a session's state which has
+  * the three properties we need: Spark copies it when it clones a session (each streaming query runs
+  * in a clone), it starts empty in `newSession()`, and neither SQL nor a configuration key reaches
+  * it. A configuration key or a temporary function could be set by a query, a local property stays
+  * behind in pooled threads, and a map from sessions to principals doesn't know clones.
+  *
+  * Scala code that overwrites the strategies loses its identity, which is a refusal, not a gain. (It
+  * runs inside the driver and is trusted as far as the driver is.)
+  */
+object PrincipalBinding {
+
+  /** Binds a session once; the same principal again changes nothing.
+    *
+    * Raises: IOMETE_PRINCIPAL_ALREADY_BOUND, IOMETE_INVALID_PRINCIPAL.
+    */
+  def bind(session: SparkSession, principal: String): Unit = {
+    if (principal == null || principal.isBlank) throw IometeErrors.invalidPrincipal()
+    // Two threads that bind the same session must not both find it unbound.
+    session.experimental.synchronized {
+      principalOf(session) match {
+        case Some(`principal`) =>
+        case Some(other)       => throw IometeErrors.principalAlreadyBound(other, principal)
+        case None =>
+          val methods = session.experimental
+          methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal)
+      }
+    }
+  }
+
+  /** The principal of this very session, whichever session is active; None means no rights at all. */
+  def principalOf(session: SparkSession): Option[String] =
+    session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound.principal } match {
+      case Seq(principal) => Some(principal)
+      // None, or several that someone put there past `bind`: no identity.
+      case _ => None
+    }
+}
+
+private[identity] final class BoundPrincipal(val principal: String) extends Strategy {
+  override def apply(plan: LogicalPlan): Seq[SparkPlan] = Nil
+
+  override def toString: String = s"BoundPrincipal($principal)"
+}

@@ -1,0 +1,77 @@
+package io.iomete.spark.names
+
+import io.iomete.spark.errors.IometeErrors
+import org.apache.spark.sql.catalyst.TableIdentifier
+import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace}
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.connector.catalog.Identifier
+import org.apache.spark.sql.execution.command._
+
+/** Refuses to create or rename to names that leave the warehouse.
+  *
+  * Iceberg puts a table's files under `<warehouse>/<namespace>/<name>` with the name as it is, so
+  * ``CREATE TABLE lake.db.`../../evil` `` writes beside the warehouse, into somebody else's folder.
+  * A check rule sees every way to create: SQL, `writeTo`, `saveAsTable`, the catalog API, streams.
+  *
+  * Dropping isn't checked: a table that got such a name elsewhere can be got rid of.
+  */
+object SafeNames extends (LogicalPlan => Unit) {
+
+  override def apply(plan: LogicalPlan): Unit =
+    plan.foreach {
+      case _: DropTable | _: DropView | _: DropNamespace | _: DropFunction => ()
+      case CreateNamespace(ResolvedNamespace(_, namespace, _), _, _) =>
+        NamePart.check("namespace", namespace)
+      case RenameTable(_, newName, isView) => NamePart.check(if (isView) "view" else "table", newName)
+      case call: Call                      => ProcedureNames.check(call)
+      case command: Command                => checkCommand(command)
+      case _                               => ()
+    }
+
+  private def checkCommand(command: Command): Unit = {
+    // Whatever is to be created has its new name as a resolved identifier, in Iceberg's and Delta's
+    // own commands, too.
+    command.children.foreach {
+      case ResolvedIdentifier(_, identifier) => NamePart.check(kindOf(command), partsOf(identifier))
+      case _                                 => ()
+    }
+    // The session catalog's commands are of the older kind, with names of their own.
+    command match {
+      case c: CreateDatabaseCommand               => NamePart.check("namespace", Seq(c.databaseName))
+      case c: CreateDataSourceTableCommand        => checkTable(c.table.identifier)
+      case c: CreateDataSourceTableAsSelectCommand => checkTable(c.table.identifier)
+      case c: CreateTableCommand                  => checkTable(c.table.identifier)
+      case c: CreateTableLikeCommand              => checkTable(c.targetTable)
+      case c: CreateViewCommand                   => NamePart.check("view", partsOf(c.name))
+      case c: AlterTableRenameCommand             => checkTable(c.newName)
+      case _                                      => ()
+    }
+  }
+
+  private def kindOf(command: Command): String =
+    if (command.nodeName.contains("View")) "view" else "table"
+
+  private def checkTable(name: TableIdentifier): Unit = NamePart.check("table", partsOf(name))
+
+  private def partsOf(name: TableIdentifier): Seq[String] = name.database.toSeq :+ name.table
+
+  private def partsOf(identifier: Identifier): Seq[String] =
+    identifier.namespace.toSeq :+ identifier.name
+}
+
+/** What a part of a name may hold. */
+private[names] object NamePart {
+
+  /** Raises: IOMETE_UNSAFE_NAME, with what is wrong as its sub-condition. */
+  def check(kind: String, parts: Seq[String]): Unit =
+    for (part <- parts; problem <- problemOf(part)) {
+      throw IometeErrors.unsafeName(kind, parts, part, problem)
+    }
+
+  private def problemOf(part: String): Option[String] =
+    if (part.isEmpty) Some("EMPTY")
+    else if (part == "." || part == "..") Some("RELATIVE")
+    else if (part.exists(c => c == '/' || c == '\\')) Some("SEPARATOR")
+    else if (part.exists(c => Character.isISOControl(c))) Some("CONTROL_CHARACTER")
+    else None
+}

@@ -1,0 +1,83 @@
+package io.iomete.spark.parser
+
+import org.apache.spark.sql.catalyst.{FunctionIdentifier, TableIdentifier}
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.parser.{ParameterContext, ParserInterface}
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin
+import org.apache.spark.sql.internal.{SQLConf, VariableSubstitution}
+import org.apache.spark.sql.types.{DataType, StructType}
+
+/** Binds the parameters of `sql(query, args)` and `EXECUTE IMMEDIATE … USING` before other parsers.
+  *
+  * Spark binds them in its own parser, in `parsePlanWithParameters`. Delta's parser, which wraps it,
+  * inherits that method's default and drops them; Iceberg's hands them on but parses its own
+  * statements without them. Here the parameters become literals in the text, as Spark does it, and
+  * what everyone else parses has none left.
+  *
+  * The delegate is a field because Iceberg looks for its own parser through the fields of the
+  * session's (`ExtendedParser.findParser`, for sort orders).
+  */
+final class ParameterBindingParser(delegate: ParserInterface) extends ParserInterface {
+  private val variables = new VariableSubstitution()
+
+  override def parsePlan(sqlText: String): LogicalPlan = delegate.parsePlan(sqlText)
+
+  override def parsePlanWithParameters(
+      sqlText: String,
+      parameters: ParameterContext
+  ): LogicalPlan =
+    // In Spark's legacy mode the analyser binds, and the parsers only have to leave markers alone.
+    if (SQLConf.get.legacyParameterSubstitutionConstantsOnly || !mayHoldMarkers(sqlText)) {
+      delegate.parsePlan(sqlText)
+    } else {
+      bindAndParse(variables.substitute(sqlText), parameters)
+    }
+
+  private def mayHoldMarkers(sqlText: String): Boolean =
+    sqlText.exists(c => c == '?' || c == ':' || c == '$')
+
+  private def bindAndParse(sqlText: String, parameters: ParameterContext): LogicalPlan = {
+    val bound = StatementBinder.bind(sqlText, parameters)
+    val parse = () => delegate.parsePlan(bound.sqlText)
+    val parseAsData = if (bound.sqlText.contains("${")) withoutVariables(parse) else parse
+    if (bound.hasParameters) {
+      // The positions of errors are those in the text that the user wrote.
+      val origin = CurrentOrigin.get.copy(
+        sqlText = Some(bound.sqlText),
+        startIndex = Some(0),
+        stopIndex = Some(bound.sqlText.length - 1),
+        positionMapper = Some(bound.positions)
+      )
+      CurrentOrigin.withOrigin(origin)(parseAsData())
+    } else {
+      parseAsData()
+    }
+  }
+
+  /** The delegates substitute `${…}` once more; by now it can only be part of somebody's data. */
+  private def withoutVariables(parse: () => LogicalPlan): () => LogicalPlan = () => {
+    val conf = SQLConf.get.clone()
+    conf.setConf(SQLConf.VARIABLE_SUBSTITUTE_ENABLED, false)
+    SQLConf.withExistingConf(conf)(parse())
+  }
+
+  override def parseExpression(sqlText: String): Expression = delegate.parseExpression(sqlText)
+
+  override def parseTableIdentifier(sqlText: String): TableIdentifier =
+    delegate.parseTableIdentifier(sqlText)
+
+  override def parseFunctionIdentifier(sqlText: String): FunctionIdentifier =
+    delegate.parseFunctionIdentifier(sqlText)
+
+  override def parseMultipartIdentifier(sqlText: String): Seq[String] =
+    delegate.parseMultipartIdentifier(sqlText)
+
+  override def parseQuery(sqlText: String): LogicalPlan = delegate.parseQuery(sqlText)
+
+  override def parseRoutineParam(sqlText: String): StructType = delegate.parseRoutineParam(sqlText)
+
+  override def parseTableSchema(sqlText: String): StructType = delegate.parseTableSchema(sqlText)
+
+  override def parseDataType(sqlText: String): DataType = delegate.parseDataType(sqlText)
+}
