@@ -1,6 +1,9 @@
 package io.iomete.spark.names
 
+import java.nio.charset.StandardCharsets.UTF_8
+
 import io.iomete.spark.errors.IometeErrors
+import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace}
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -32,6 +35,7 @@ object SafeNames extends (LogicalPlan => Unit) {
     // Whatever is to be created has its new name as a resolved identifier, in Iceberg's and Delta's
     // own commands, too.
     command.children.foreach {
+      case ResolvedIdentifier(_, identifier) if isPath(identifier) => ()
       case ResolvedIdentifier(_, identifier) => NamePart.check(kindOf(command), partsOf(identifier))
       case _                                 => ()
     }
@@ -47,6 +51,10 @@ object SafeNames extends (LogicalPlan => Unit) {
       case _                                      => ()
     }
   }
+
+  /** ``delta.`/a/path` `` is a table by its files, which no name leads to. */
+  private def isPath(identifier: Identifier): Boolean =
+    identifier.namespace.sameElements(Array("delta")) && new Path(identifier.name).isAbsolute
 
   private def kindOf(command: Command): String =
     if (command.nodeName.contains("View")) "view" else "table"
@@ -68,10 +76,25 @@ private[names] object NamePart {
       throw IometeErrors.unsafeName(kind, parts, part, problem)
     }
 
+  /** Longest part in UTF-8: it becomes the name of a directory (`NAME_MAX` of POSIX file systems). */
+  private val maxBytes = 255
+
+  private val joiners = Set('\u200c', '\u200d') // written Persian and several Indic scripts need them
+
+  /** The rule of `check_creatable` in Python, which refuses the same names before Spark is asked. */
   private def problemOf(part: String): Option[String] =
     if (part.isEmpty) Some("EMPTY")
     else if (part == "." || part == "..") Some("RELATIVE")
     else if (part.exists(c => c == '/' || c == '\\')) Some("SEPARATOR")
-    else if (part.exists(c => Character.isISOControl(c))) Some("CONTROL_CHARACTER")
+    else if (part.exists(isInvisible)) Some("INVISIBLE_CHARACTER")
+    else if (part.exists(c => ".?#:".indexOf(c.toInt) >= 0)) Some("MEANING_IN_LOCATIONS")
+    else if (part != part.strip()) Some("WHITE_SPACE")
+    else if (part.getBytes(UTF_8).length > maxBytes) Some("TOO_LONG")
     else None
+
+  private def isInvisible(c: Char): Boolean = Character.getType(c).toByte match {
+    case Character.CONTROL | Character.LINE_SEPARATOR | Character.PARAGRAPH_SEPARATOR => true
+    case Character.FORMAT => !joiners(c)
+    case _                => false
+  }
 }
