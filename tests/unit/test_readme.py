@@ -1,0 +1,70 @@
+"""What the README and the pages list is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import iomete
+from iomete import errors
+from iomete.cli.app import app
+from iomete.settings import ENVIRONMENT_PREFIX, LoadedSettings, Settings
+
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text("utf-8")
+SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text("utf-8")
+ERRORS_PAGE = (PROJECT / "docs" / "errors.md").read_text("utf-8")
+PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").glob("*.md")]
+
+
+def keys() -> list[str]:
+    return [value.key for value in LoadedSettings(settings=Settings(), sources={}).values()]
+
+
+def test_every_setting_and_its_variable_are_on_the_page() -> None:
+    listed = dict(re.findall(r"^\| `([\w.]+)` \| `(\w+)` \|", SETTINGS_PAGE, re.MULTILINE))
+    variables = {k: ENVIRONMENT_PREFIX + k.upper().replace(".", "__") for k in keys()}
+    assert listed == variables
+
+
+def test_every_section_is_a_heading_of_the_page() -> None:
+    headings = set(re.findall(r"^## (\w+)$", SETTINGS_PAGE, re.MULTILINE))
+    assert set(Settings.model_fields) <= headings
+    assert issubclass(Settings, BaseModel)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    listed = set(re.findall(r"^\| `iomete ([\w-]+)", README, re.MULTILINE))
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    assert listed == commands
+
+
+def test_every_error_is_on_the_page() -> None:
+    ours = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.IometeError)
+    }
+    tree = ERRORS_PAGE.split("```text")[1].split("```")[0]
+    assert set(re.findall(r"(?:─ |^)(\w+Error)", tree, re.MULTILINE)) == ours
+
+
+def test_every_exit_code_is_on_the_page() -> None:
+    rows = re.findall(r"^\| (\d+) \| (`\w+`(?:, `\w+`)*) \|", ERRORS_PAGE, re.MULTILINE)
+    listed = {name: int(code) for code, names in rows for name in re.findall(r"\w+", names)}
+    assert listed == {kind.__name__: o.exit_code for kind, o in errors.OUTCOMES.items()}
+
+
+def test_the_changelog_has_this_version() -> None:
+    changelog = (PROJECT / "CHANGELOG.md").read_text("utf-8")
+    assert f"\n## [{iomete.__version__}]" in changelog
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", page.read_text("utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
