@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def _fetch(artifact: Artifact, cache: Path, repository: str) -> None:
         _check(artifact, Path(partial), url)
         Path(partial).chmod(0o644)
         Path(partial).replace(target)
-    except OSError as error:  # URLError is one
+    except (OSError, HTTPException) as error:  # URLError is an OSError
         raise JarUnavailableError(
             f"`{artifact.file_name}` is not in the cache `{cache}`, and `{url}` can't be read: "
             f"{getattr(error, 'reason', None) or error}.",
