@@ -87,9 +87,8 @@ def build_configuration(
         required["spark.plugins"] = _joined((PLUGIN, *plugins.split(",")))
     if extensions := engine.spark.get("spark.sql.extensions"):
         # somebody's own extensions come between ours: first rules, last parser
-        required["spark.sql.extensions"] = _joined(
-            (*EXTENSIONS[:-1], *extensions.split(","), EXTENSIONS[-1])
-        )
+        others = (name for name in extensions.split(",") if name.strip() not in EXTENSIONS)
+        required["spark.sql.extensions"] = _joined((*EXTENSIONS[:-1], *others, EXTENSIONS[-1]))
     return SparkConfiguration(required=required, defaults=defaults, jars=tuple(jars))
 
 
