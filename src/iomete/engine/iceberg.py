@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from iomete.errors import ConfigurationError
+from iomete.settings import is_secret
 
 if TYPE_CHECKING:
     from iomete.settings import CatalogSettings, S3Settings
@@ -90,7 +91,12 @@ class IcebergCatalog:
         if self.settings.uri is None:
             return properties | {"uri": f"jdbc:sqlite:{self.database}?{SQLITE_OPTIONS}"}
         url = urlsplit(self._database_url())
-        location = urlunsplit(("jdbc:postgresql", _host(url.netloc), url.path, url.query, ""))
+        parameters = parse_qsl(url.query, keep_blank_values=True)
+        # the URI gets printed, so who connects stands beside it
+        apart = {k: v for k, v in parameters if k == "user" or is_secret(k)}
+        properties |= {f"jdbc.{k}": v for k, v in apart.items()}
+        query = urlencode([(k, v) for k, v in parameters if k not in apart], quote_via=quote)
+        location = urlunsplit(("jdbc:postgresql", _host(url.netloc), url.path, query, ""))
         properties["uri"] = location
         if url.username is not None:
             properties["jdbc.user"] = unquote(url.username)
