@@ -6,9 +6,10 @@ import errno
 import socket
 from collections.abc import Mapping
 
-from iomete.errors import PortInUseError
+from iomete.errors import ConfigurationError, PortInUseError
 
 PORT_KEYS = ("spark.ui.port", "spark.driver.port", "spark.blockManager.port")
+MAX_PORT = 65535
 
 
 def check_free(configuration: Mapping[str, str]) -> None:
@@ -16,9 +17,10 @@ def check_free(configuration: Mapping[str, str]) -> None:
 
     Raises:
         PortInUseError: With the setting to change.
+        ConfigurationError: If what stands there is no port.
     """
     for key in PORT_KEYS:
-        port = int(configuration.get(key) or 0)
+        port = _port(key, configuration.get(key) or "0")
         if port == 0 or (
             key == "spark.ui.port" and configuration.get("spark.ui.enabled") != "true"
         ):
@@ -29,6 +31,14 @@ def check_free(configuration: Mapping[str, str]) -> None:
             raise PortInUseError(
                 f"Port {port} is in use.", hint=f"set `{setting}` to another port, or to 0 for any"
             )
+
+
+def _port(key: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= MAX_PORT):
+        raise ConfigurationError(
+            f"`{key}` is `{value}`, which is not a port.", hint=f"use a number from 0 to {MAX_PORT}"
+        )
+    return int(value)
 
 
 def _is_free(host: str, port: int) -> bool:
