@@ -71,7 +71,7 @@ private[parser] object MarkerTokens {
     val ordinals = markers.filter(_.name.isEmpty).zip(positional).toMap
     markers.map { marker =>
       val value = marker.name.fold(ordinals.get(marker))(named.get)
-      val literal = value.getOrElse(throw unbound(marker)).sql
+      val literal = Literals.sqlOf(value.getOrElse(throw unbound(marker)))
       Substitution(marker.location, literal)
     }
   }

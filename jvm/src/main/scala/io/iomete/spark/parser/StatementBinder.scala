@@ -1,5 +1,6 @@
 package io.iomete.spark.parser
 
+import org.apache.spark.sql.catalyst.expressions.{Expression, Literal}
 import org.apache.spark.sql.catalyst.parser.{
   HybridParameterContext,
   NamedParameterContext,
@@ -7,8 +8,10 @@ import org.apache.spark.sql.catalyst.parser.{
   ParameterHandler,
   ParseException,
   PositionMapper,
-  PositionalParameterContext
+  PositionalParameterContext,
+  SubstituteParamsParser
 }
+import org.apache.spark.sql.types.LongType
 
 /** A statement with literals in place of its parameter markers.
   *
@@ -30,14 +33,44 @@ private[parser] object StatementBinder {
     */
   def bind(sqlText: String, parameters: ParameterContext): BoundStatement = {
     val (text, positions) =
-      try ParameterHandler.substituteParameters(sqlText, parameters)
+      try substitute(sqlText, parameters)
       catch { case _: ParseException => MarkerTokens.substitute(sqlText, parameters) }
     BoundStatement(text, positions, isNonEmpty(parameters))
   }
+
+  private def substitute(sqlText: String, parameters: ParameterContext): (String, PositionMapper) =
+    parameters match {
+      case NamedParameterContext(params) if params.values.exists(isLarge) =>
+        val named = params.map { case (name, value) => name -> Literals.sqlOf(value) }
+        textAndPositions(new SubstituteParamsParser().substitute(sqlText, namedParams = named))
+      case PositionalParameterContext(params) if params.exists(isLarge) =>
+        val positional = params.map(Literals.sqlOf).toList
+        textAndPositions(new SubstituteParamsParser().substitute(sqlText, positionalParams = positional))
+      case _ => ParameterHandler.substituteParameters(sqlText, parameters)
+    }
+
+  private def isLarge(value: Expression): Boolean = Literals.sqlOf(value) != value.sql
+
+  private def textAndPositions(found: (String, Int, PositionMapper)): (String, PositionMapper) =
+    (found._1, found._3)
 
   private def isNonEmpty(parameters: ParameterContext): Boolean = parameters match {
     case NamedParameterContext(params)      => params.nonEmpty
     case PositionalParameterContext(params) => params.nonEmpty
     case HybridParameterContext(args, _)    => args.nonEmpty
+  }
+}
+
+private[parser] object Literals {
+
+  /** A literal as SQL text.
+    *
+    * Spark writes BIGINT with a suffix, `6591778492307147493L`, which `VERSION AS OF` and Iceberg's
+    * own statements don't read. A number beyond INT is a BIGINT without it, too.
+    */
+  def sqlOf(value: Expression): String = value match {
+    case Literal(number: Long, LongType) if !number.isValidInt && number != Long.MinValue =>
+      number.toString
+    case other => other.sql
   }
 }
