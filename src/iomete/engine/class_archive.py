@@ -13,6 +13,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,8 @@ class ClassArchive:
     def java_options(self) -> list[str]:
         """Return the JVM options that use the archive, or that make it when this JVM ends."""
         if self.path.is_file():
-            os.utime(self.path)  # the least recently used ones are removed first
+            with suppress(OSError):  # it may be somebody else's, as in an image
+                os.utime(self.path)  # the least recently used ones are removed first
             return [f"-XX:SharedArchiveFile={self.path}", *QUIET]
         if self._unusable.exists() or not self._can_write():
             return list(QUIET)
@@ -65,10 +67,11 @@ class ClassArchive:
         if self.path.is_file():
             return
         for part in self.folder.glob(f"spark-{self.key}.*.part"):
-            if _is_finished(part):
-                self._adopt(part)
-            elif time.time() - _used_at(part) > ABANDONED_SECONDS:
-                part.unlink(missing_ok=True)
+            with suppress(OSError):  # another start took it first, or it isn't ours to take
+                if _is_finished(part):
+                    self._adopt(part)
+                elif time.time() - _used_at(part) > ABANDONED_SECONDS:
+                    part.unlink(missing_ok=True)
 
     @property
     def _unusable(self) -> Path:
@@ -81,7 +84,7 @@ class ClassArchive:
         elif self._class_path_file.is_file() and self._can_be_mapped(part):
             part.replace(self.path)
             self._remove_old()
-        else:
+        elif part.is_file():  # another start may have taken it meanwhile
             part.unlink(missing_ok=True)
             self._unusable.touch()
 
