@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -77,9 +78,15 @@ class JavaProcess:
 
 
 def launch(
-    configuration: Mapping[str, str], *, java: Java, environment: Mapping[str, str]
+    configuration: Mapping[str, str],
+    *,
+    java: Java,
+    environment: Mapping[str, str],
+    meanwhile: Callable[[], object],
 ) -> JavaProcess:
     """Start a JVM with this Spark configuration and connect to it.
+
+    `meanwhile` is called when the JVM is about to start, to begin something in another thread.
 
     The configuration goes by a file that only its owner can read, and that is removed at once:
     a command line would show passwords to everyone on the machine.
@@ -99,6 +106,7 @@ def launch(
         given = {"JAVA_HOME": str(java.home), "PYSPARK_SUBMIT_ARGS": arguments, **environment}
         try:
             with _environment(given):
+                meanwhile()
                 gateway = launch_gateway(popen_kwargs={"stderr": write_end})  # type: ignore[no-untyped-call]
         except PySparkRuntimeError as error:
             os.close(write_end)
@@ -122,6 +130,7 @@ class StderrRelay(threading.Thread):
         self._source = source
         self._last: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._booting = True
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.start()
 
     def run(self) -> None:
@@ -144,9 +153,10 @@ class StderrRelay(threading.Thread):
         return "\n".join(self._last) or "nothing"
 
     def _copy(self, written: bytes) -> None:
-        lines = written.splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith(BOOT_NOISE)]
-        text = b"".join(kept).decode("utf-8", "replace")
+        if self._booting:
+            lines = written.splitlines(keepends=True)
+            written = b"".join(line for line in lines if not line.startswith(BOOT_NOISE))
+        text = self._decoder.decode(written)
         self._last.extend(line for line in text.splitlines() if line.strip())
         try:
             sys.stderr.write(text)
@@ -170,12 +180,16 @@ def format_properties(configuration: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    escaped = _on_one_line(text)
     return "\\" + escaped if escaped.startswith((" ", "\t", "\f")) else escaped
 
 
 def _escaped_key(key: str) -> str:
-    return re.sub(r"([:=\s#!])", r"\\\1", _escaped(key))
+    return re.sub(r"([:=\s#!])", r"\\\1", _on_one_line(key))
+
+
+def _on_one_line(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
 
 @contextmanager
