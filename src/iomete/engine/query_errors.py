@@ -49,5 +49,7 @@ def _call(error: Exception, method: str) -> str | None:
 
 def _first_lines(text: str) -> str:
     """Keep the message, and the statement's excerpt, and drop the plan and the JVM's stack."""
-    message = re.split(r"\n\s*at (?=[\w.$]+\()|\n'?[A-Z]\w+ .*\n[ :]*\+-|\nJVM stacktrace", text)[0]
+    message = re.split(
+        r"\n\s*at (?=[\w.$/@<>-]+\()|\n'?[A-Z]\w+ .*\n[ :]*\+-|\nJVM stacktrace", text
+    )[0]
     return message.split(";\n")[0].strip().rstrip(";")
