@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from iomete.access import Principal, operating_system_principal
 from iomete.engine import (
@@ -240,23 +240,19 @@ def _open(
 ) -> Lakehouse:
     folder.make()
     configuration = spark_configuration(folder, loaded)
-    cache = cache_folder(loaded.settings.engine)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        # the store opens while the JVM starts
-        opening = pool.submit(_open_store, folder, loaded)
-        running = spark or running_session()
-        if running is not None:
-            engine = adopt(running, configuration)
-        else:
-            engine = start(loaded.settings.engine, configuration, cache=cache)
+    opening = _StoreOpening(folder, loaded)
+    try:
+        engine = _engine(loaded, configuration, spark, opening)
+    except BaseException:
+        opening.abandon()
+        raise
     try:
         store = opening.result()
         engine.bind_principal(principal)
         install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
     except BaseException:
         engine.stop()
-        if opening.exception() is None:
-            opening.result().close()
+        opening.abandon()
         raise
     return Lakehouse(
         folder=folder,
@@ -268,14 +264,50 @@ def _open(
     )
 
 
-def _open_store(folder: LakehouseFolder, loaded: LoadedSettings) -> Store:
-    from iomete.store import Store
+def _engine(
+    loaded: LoadedSettings,
+    configuration: SparkConfiguration,
+    spark: SparkSession | None,
+    opening: _StoreOpening,
+) -> Engine:
+    running = spark or running_session()
+    if running is not None:
+        return adopt(running, configuration)
+    settings = loaded.settings.engine
+    cache = cache_folder(settings)
+    return start(settings, configuration, cache=cache, meanwhile=opening.begin)
 
-    url = loaded.settings.store.url
-    return Store.open(
-        url.get_secret_value() if url is not None else folder.store_database,
-        backup_folder=folder.backups,
-    )
+
+class _StoreOpening:
+    """Opens the store in a thread, so that this costs nothing while the JVM starts."""
+
+    def __init__(self, folder: LakehouseFolder, loaded: LoadedSettings) -> None:
+        url = loaded.settings.store.url
+        self._place = url.get_secret_value() if url is not None else folder.store_database
+        self._backups = folder.backups
+        self._store: Future[Store] | None = None
+
+    def begin(self) -> None:
+        """Begin to open it."""
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="iomete-store")
+        self._store = pool.submit(self._open)
+        pool.shutdown(wait=False)  # ends once the store is open
+
+    def result(self) -> Store:
+        """Return the store, once it is open."""
+        if self._store is None:
+            self.begin()
+        return cast("Future[Store]", self._store).result()
+
+    def abandon(self) -> None:
+        """Close it, if it was opened."""
+        if self._store is not None and self._store.exception() is None:
+            self._store.result().close()
+
+    def _open(self) -> Store:
+        from iomete.store import Store
+
+        return Store.open(self._place, backup_folder=self._backups)
 
 
 def _sections(given: Mapping[str, Any]) -> dict[str, Any]:

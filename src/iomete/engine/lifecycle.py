@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,20 @@ class Engine:
         _forget_gateway()
 
 
-def start(settings: EngineSettings, configuration: SparkConfiguration, *, cache: Path) -> Engine:
+def start(
+    settings: EngineSettings,
+    configuration: SparkConfiguration,
+    *,
+    cache: Path,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Engine:
     """Start a Spark process, or complete the one that spark-submit or a kernel has launched.
+
+    Args:
+        settings: How Spark starts.
+        configuration: What it starts with.
+        cache: Where class archives are.
+        meanwhile: Called when the JVM is about to start, to begin something in another thread.
 
     Raises:
         JavaNotFoundError: If there is no Java.
@@ -93,7 +106,8 @@ def start(settings: EngineSettings, configuration: SparkConfiguration, *, cache:
     values["spark.driver.extraJavaOptions"] = " ".join(
         [*options, values.get("spark.driver.extraJavaOptions", "")]
     ).strip()
-    process = launch(values, java=java, environment=_environment(settings.master))
+    environment = _environment(settings.master)
+    process = launch(values, java=java, environment=environment, meanwhile=meanwhile)
     archiving = any("-XX:ArchiveClassesAtExit" in option for option in options)
     try:
         spark = _session_in(process, configuration)
