@@ -20,8 +20,7 @@ setup: $(VENV)/.synced $(JAR)  ## install everything into .venv and build the Sp
 demo: setup  ## run the main job: a lakehouse of real flights
 	$(BIN)/iomete demo
 
-test: setup  ## every test: unit, contract, JVM, Spark, notebooks
-	jvm/mvnw -q -f jvm/pom.xml -Djvm.tests=true verify
+test: setup  ## every test: unit, contract, Spark, notebooks
 	$(BIN)/pytest
 
 test-fast: setup  ## the tests that start no Spark

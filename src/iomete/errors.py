@@ -18,6 +18,7 @@
     │   ├── JarUnavailableError (ConnectionError)
     │   ├── JarCorruptError
     │   ├── PortInUseError (OSError)
+    │   ├── CatalogUnavailableError (ConnectionError)
     │   ├── EngineStartError
     │   └── SessionNotPreparedError           a running Spark session lacks our configuration
     ├── QueryError                            Spark refused or failed a statement
@@ -125,6 +126,10 @@ class JarCorruptError(EngineError):
 
 class PortInUseError(EngineError, OSError):
     """A port that was asked for is taken."""
+
+
+class CatalogUnavailableError(EngineError, ConnectionError):
+    """The database or service of a catalog can't be reached, or refuses us."""
 
 
 class EngineStartError(EngineError):

@@ -51,9 +51,15 @@ class LakehouseFolder:
         if "://" in text:
             raise LakehouseFolderError(
                 f"`{text}` is a URL; a lakehouse folder is on this machine.",
-                hint="keep the folder local and set `catalogs.lake.warehouse` to the URL",
+                hint="give a local path; tables can be elsewhere: set `catalogs.lake.warehouse`",
             )
-        root = Path(text).expanduser().absolute()
+        try:
+            root = Path(text).expanduser().absolute()
+        except RuntimeError as error:  # `~somebody` who isn't there
+            raise LakehouseFolderError(
+                f"`{text}` names the home of a user that does not exist.",
+                hint="give the path of a folder",
+            ) from error
         if found := sorted(set(str(root)) & _NOT_IN_LOCATIONS):
             raise LakehouseFolderError(
                 f"The lakehouse folder `{root}` has `{found[0]}` in its path, which engines read "

@@ -248,8 +248,9 @@ def _open(
         raise
     try:
         store = opening.result()
-        engine.bind_principal(principal)
-        install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
+        with translate_errors():
+            engine.bind_principal(principal)
+            install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
     except BaseException:
         engine.stop()
         opening.abandon()

@@ -7,6 +7,7 @@ lakehouse folder, defaults. `load_settings` also tells where each value came fro
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import SettingsError as EnvironmentValueError
 
 from iomete.errors import SettingsError
 
@@ -216,7 +218,7 @@ def load_settings(
     for name, values in layers:
         for key, _ in _flatten(values):
             sources.setdefault(key, _described(name, key))
-        merged = _merge(values, merged)
+        merged = _merge(merged, values)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
@@ -250,6 +252,15 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Read `IOMETE_<SECTION>__<KEY>`; a section that doesn't exist is an error, not ignored."""
     known = {name.upper() for name in Settings.model_fields}
     ours = {k: v for k, v in environment.items() if k.startswith(ENVIRONMENT_PREFIX) and "__" in k}
+    single = [k for k in environment if "__" not in k and k.startswith(_SECTION_PREFIXES)]
+    if single:
+        raise SettingsError(
+            [
+                f"environment variable `{name}` has a single `_` after its section"
+                for name in single
+            ],
+            hint="write IOMETE_<SECTION>__<KEY>, such as IOMETE_ENGINE__MASTER",
+        )
     unknown = sorted(
         name for name in ours if name.removeprefix(ENVIRONMENT_PREFIX).split("__")[0] not in known
     )
@@ -265,7 +276,18 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         env_nested_delimiter="__",
     )
     source.env_vars = {k.lower(): v for k, v in ours.items()}
-    return source()
+    try:
+        return source()
+    except EnvironmentValueError as error:
+        section = re.search(r'field "(\w+)"', str(error))
+        place = f"{ENVIRONMENT_PREFIX}{section[1].upper()}__…" if section else "a variable"
+        raise SettingsError(
+            [f"environment {place} does not hold the JSON that it should"],
+            hint="""write it as JSON, such as IOMETE_ENGINE__SPARK='{"spark.ui.port": "0"}'""",
+        ) from error
+
+
+_SECTION_PREFIXES = tuple(f"{ENVIRONMENT_PREFIX}{n.upper()}_" for n in Settings.model_fields)
 
 
 class _EnvironmentSettings(BaseSettings, Settings):  # type: ignore[misc]  # configs differ

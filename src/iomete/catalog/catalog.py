@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from iomete.catalog.iceberg import load_iceberg, translate_catalog_errors
 from iomete.engine import DEFAULT_CATALOG, IcebergCatalog, translate_errors
 from iomete.errors import (
     CatalogNotFoundError,
     ConfigurationError,
+    InvalidNameError,
     NamespaceNotFoundError,
     TableNotFoundError,
 )
@@ -67,7 +69,8 @@ class Catalog:
                 quote_parts((SESSION_CATALOG, row[0]))
                 for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")
             )
-        found = self.iceberg(above.parts[0]).list_namespaces(above.parts[1:])
+        with translate_catalog_errors(above.parts[0]):
+            found = self.iceberg(above.parts[0]).list_namespaces(above.parts[1:])
         depth = len(above.parts)
         below = {levels[:depth] for levels in found if len(levels) >= depth}
         return sorted(quote_parts((above.parts[0], *levels)) for levels in below)
@@ -84,17 +87,20 @@ class Catalog:
             tables = self._rows(f"SHOW TABLES IN {where.full_name}")
             names = [row[1] for row in tables if row[1] not in views]
         else:
-            found = self.iceberg(where.catalog).list_tables(where.parts[1:])
+            with translate_catalog_errors(where.catalog):
+                found = self.iceberg(where.catalog).list_tables(where.parts[1:])
             names = [identifier[-1] for identifier in found]
         return sorted(where.table(name).full_name for name in names)
 
     def namespace_exists(self, namespace: Name) -> bool:
         """Tell whether a namespace exists."""
-        return self.has_namespace(NamespaceName.parse(self._parts(namespace)))
+        parts = self._parts(namespace)
+        return len(parts) > 1 and self.has_namespace(NamespaceName.parse(parts))
 
     def table_exists(self, table: Name) -> bool:
         """Tell whether a table or view exists."""
-        return self.has_table(TableName.parse(self._parts(table)))
+        parts = self._parts(table)
+        return len(parts) > 2 and self.has_table(TableName.parse(parts))
 
     def load_table(self, table: Name) -> Table:
         """Return an Iceberg table as PyIceberg knows it: schema, snapshots, scans, appends.
@@ -107,14 +113,15 @@ class Catalog:
         """
         from pyiceberg.exceptions import NoSuchTableError
 
-        what = TableName.parse(self._parts(table))
+        what = self._table(table)
         if what.catalog == SESSION_CATALOG:
             raise ConfigurationError(
                 f"Table `{what}` is not an Iceberg table.",
                 hint=f'read it by Spark: lake.table("{what}")',
             )
         try:
-            return self.iceberg(what.catalog).load_table(what.parts[1:])
+            with translate_catalog_errors(what.catalog):
+                return self.iceberg(what.catalog).load_table(what.parts[1:])
         except NoSuchTableError as error:
             raise TableNotFoundError(f"Table `{what}` does not exist.") from error
 
@@ -124,14 +131,15 @@ class Catalog:
         Raises:
             InvalidNameError: If the name isn't safe to create.
         """
-        where = NamespaceName.parse(self._parts(namespace))
+        where = self._namespace_name(namespace)
         check_creatable(where.parts[1:])
         if where.catalog == SESSION_CATALOG:
             self._rows(f"CREATE NAMESPACE IF NOT EXISTS {where.full_name}")
         else:
-            catalog = self.iceberg(where.catalog)
-            for length in range(1, len(where.parts)):
-                catalog.create_namespace_if_not_exists(where.parts[1 : length + 1])
+            with translate_catalog_errors(where.catalog):
+                catalog = self.iceberg(where.catalog)
+                for length in range(1, len(where.parts)):
+                    catalog.create_namespace_if_not_exists(where.parts[1 : length + 1])
         return where.full_name
 
     def resolve(self, name: Name | Resource) -> Resource:
@@ -148,10 +156,8 @@ class Catalog:
         Raises:
             CatalogNotFoundError: If there is no Iceberg catalog of this name.
         """
-        from pyiceberg.catalog import load_catalog
-
         if catalog not in self._loaded:
-            self._loaded[catalog] = load_catalog(catalog, **self.pyiceberg_properties(catalog))
+            self._loaded[catalog] = load_iceberg(catalog, self.pyiceberg_properties(catalog))
         return self._loaded[catalog]
 
     def pyiceberg_properties(self, catalog: str = DEFAULT_CATALOG) -> dict[str, str]:
@@ -175,13 +181,15 @@ class Catalog:
         if namespace.catalog == SESSION_CATALOG:
             with translate_errors():
                 return self._spark().catalog.databaseExists(namespace.full_name)
-        return self.iceberg(namespace.catalog).namespace_exists(namespace.parts[1:])
+        with translate_catalog_errors(namespace.catalog):
+            return self.iceberg(namespace.catalog).namespace_exists(namespace.parts[1:])
 
     def has_table(self, table: TableName, /) -> bool:
         """Tell whether a table or view exists in a catalog that does."""
         if table.catalog != SESSION_CATALOG:
-            if self.iceberg(table.catalog).table_exists(table.parts[1:]):
-                return True
+            with translate_catalog_errors(table.catalog):
+                if self.iceberg(table.catalog).table_exists(table.parts[1:]):
+                    return True
             if not self.has_namespace(table.parent):
                 return False
             views = self._rows(f"SHOW VIEWS IN {table.parent.full_name}")
@@ -199,10 +207,28 @@ class Catalog:
         return CatalogName(parts[0]) if len(parts) == 1 else self._namespace(parts)
 
     def _namespace(self, name: Name) -> NamespaceName:
-        where = NamespaceName.parse(self._parts(name))
+        where = self._namespace_name(name)
         if not self.has_namespace(where):
             raise NamespaceNotFoundError(f"Namespace `{where}` does not exist.")
         return where
+
+    def _namespace_name(self, name: Name) -> NamespaceName:
+        parts = self._parts(name)
+        if len(parts) < 2:
+            raise InvalidNameError(
+                f"`{quote_parts(parts)}` is a catalog, and a namespace is asked for.",
+                hint="a namespace's full name is catalog.namespace",
+            )
+        return NamespaceName.parse(parts)
+
+    def _table(self, name: Name) -> TableName:
+        parts = self._parts(name)
+        if len(parts) < 3:
+            raise InvalidNameError(
+                f"`{quote_parts(parts)}` names no table.",
+                hint="a table's full name is catalog.namespace.table",
+            )
+        return TableName.parse(parts)
 
     def _rows(self, statement: str) -> list[Any]:
         with translate_errors():

@@ -141,7 +141,7 @@ def prepare(folder: Folder = None) -> None:
 
 
 @app.command()
-def version() -> None:
+def version(folder: Folder = None) -> None:
     """Print the versions of iomete and of what it runs on."""
     import platform
     from importlib.metadata import version as installed
@@ -149,6 +149,8 @@ def version() -> None:
     from iomete import __version__
     from iomete.engine.jars import CORE_ARTIFACTS
     from iomete.engine.java import find_java
+    from iomete.folder import LakehouseFolder
+    from iomete.settings import load_settings
 
     typer.echo(f"iomete {__version__}")
     typer.echo(f"Python {platform.python_version()}")
@@ -156,7 +158,8 @@ def version() -> None:
     for artifact in CORE_ARTIFACTS[:2]:
         typer.echo(f"{artifact.name} {artifact.version}")
     try:
-        typer.echo(f"Java {find_java().version}")
+        settings = load_settings(LakehouseFolder.at(folder).root).settings
+        typer.echo(f"Java {find_java(settings.engine.java_home).version}")
     except IometeError as error:
         typer.echo(f"Java: {error}")
 

@@ -83,11 +83,20 @@ def _text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, bytes | bytearray):
         return value.hex()
-    if hasattr(value, "asDict"):
-        return json.dumps(value.asDict(recursive=True), default=str, ensure_ascii=False)
-    if isinstance(value, list | dict):
-        return json.dumps(value, default=str, ensure_ascii=False)
+    if hasattr(value, "asDict") or isinstance(value, list | dict):
+        return json.dumps(_as_json(value), default=str, ensure_ascii=False)
     return str(value)
+
+
+def _as_json(value: Any) -> Any:
+    """Name what JSON has no words for: structs inside, binary, and keys that are no text."""
+    if hasattr(value, "asDict"):
+        value = value.asDict()
+    if isinstance(value, dict):
+        return {_text(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return _text(value) if isinstance(value, bytes | bytearray) else value
 
 
 def _plain(text: str) -> str:

@@ -25,12 +25,14 @@ def check_prepared(spark: SparkSession, configuration: SparkConfiguration) -> No
     Raises:
         SessionNotPreparedError: With everything that is missing or different.
     """
-    given = _started_with(spark)
+    started_with = spark.sparkContext._jsc.sc().getConf()  # noqa: SLF001
+    given: dict[str, str] = {}
     for key in configuration.required:
-        # catalogs may be given to the session after the context has started
-        if key not in given and key.startswith("spark.sql.catalog."):
+        value = started_with.get(key, None)
+        if value is None and key.startswith("spark.sql.catalog."):
+            # catalogs may be given to the session after the context has started
             value = spark.conf.get(key, None)
-            given |= {} if value is None else {key: value}
+        given |= {} if value is None else {key: value}
     problems = _differences(configuration.required, given, spark.sparkContext._jvm)  # noqa: SLF001
     if problems:
         raise SessionNotPreparedError(problems, hint=HINT)
@@ -55,12 +57,6 @@ def complete(configuration: SparkConfiguration) -> dict[str, str]:
         raise SessionNotPreparedError(problems, hint=HINT)
     settable = {k: v for k, v in configuration.defaults.items() if not _at_launch_only(k)}
     return {**{k: v for k, v in settable.items() if k not in given}, **required}
-
-
-def _started_with(spark: SparkSession) -> dict[str, str]:
-    """Return the context's configuration, by one call instead of two for each of its keys."""
-    text: str = spark.sparkContext._jsc.sc().getConf().toDebugString()  # noqa: SLF001
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def _at_launch_only(key: str) -> bool:

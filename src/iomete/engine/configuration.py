@@ -83,6 +83,10 @@ def build_configuration(
         **_master_defaults(engine.master, jars),
         **engine.spark,
     }
+    for key, separator in (("spark.driver.extraClassPath", os.pathsep), ("spark.jars", ",")):
+        # somebody's own jars come beside ours, behind them
+        if key in engine.spark and (key != "spark.jars" or not is_local(engine.master)):
+            defaults[key] = separator.join([*map(str, jars), engine.spark[key]])
     if plugins := engine.spark.get("spark.plugins"):
         required["spark.plugins"] = _joined((PLUGIN, *plugins.split(",")))
     if extensions := engine.spark.get("spark.sql.extensions"):

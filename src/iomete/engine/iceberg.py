@@ -39,8 +39,12 @@ class IcebergCatalog:
 
     @property
     def on_s3(self) -> bool:
-        """Tell whether its tables are on S3."""
-        return self.warehouse is not None and self.warehouse.startswith(S3_SCHEMES)
+        """Tell whether its tables are on S3, as far as the location or the settings say so."""
+        if self.warehouse is not None and self.warehouse.startswith(S3_SCHEMES):
+            return True
+        # a REST service may name its warehouses as it likes: then the settings say it
+        named = self.settings.type == "rest" and "://" not in (self.warehouse or "")
+        return named and bool(self.settings.s3.model_fields_set)
 
     def spark_properties(self) -> dict[str, str]:
         """Return the catalog as Spark configuration.

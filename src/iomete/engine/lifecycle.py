@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +99,7 @@ def start(
     values = configuration.merged()
     ports.check_free(values)
     options = [f'"-Dlog4j2.configurationFile={LOG_CONFIGURATION}"']
-    archive = _archive(settings, configuration, cache)
+    archive = _archive(settings, configuration.jars, cache)
     if archive is not None:
         archive.adopt_finished()
         options += [f'"{option}"' for option in archive.java_options()]
@@ -167,25 +167,27 @@ def check_spark_version() -> None:
         )
 
 
-def adopt_class_archive(
-    settings: EngineSettings, configuration: SparkConfiguration, *, cache: Path
-) -> None:
+def adopt_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> None:
     """Put the class archive that an ended JVM has left into use."""
-    archive = _archive(settings, configuration, cache)
+    archive = _archive(settings, jars, cache)
     if archive is not None:
         archive.adopt_finished()
 
 
-def _archive(
-    settings: EngineSettings, configuration: SparkConfiguration, cache: Path
-) -> ClassArchive | None:
+def has_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> bool:
+    """Tell whether there is a class archive for these jars."""
+    archive = _archive(settings, jars, cache)
+    return archive is not None and archive.path.is_file()
+
+
+def _archive(settings: EngineSettings, jars: Sequence[Path], cache: Path) -> ClassArchive | None:
     if not settings.class_archive:
         return None
     from pyspark.find_spark_home import _find_spark_home
 
     java = find_java(settings.java_home)
     spark_home = _find_spark_home()  # type: ignore[no-untyped-call]
-    return class_archive(java, configuration.jars, spark_home=Path(spark_home), cache=cache)
+    return class_archive(java, jars, spark_home=Path(spark_home), cache=cache)
 
 
 def _environment(master: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration, build_configuration
 from iomete.engine.iceberg import resolve_catalogs
 from iomete.engine.jars import CORE_ARTIFACTS, S3_ARTIFACTS, Artifact, own_jar, resolve, verify
-from iomete.engine.lifecycle import adopt_class_archive, start
+from iomete.engine.lifecycle import adopt_class_archive, has_class_archive, start
 from iomete.settings import CatalogSettings
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def prepare(settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog]) -> 
 def _make_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> None:
     """Run on a throw-away lakehouse what every program uses, and keep the classes it loaded."""
     local = settings.model_copy(update={"master": "local[2]", "ui": False, "spark": {}})
+    if has_class_archive(local, jars, cache=cache):
+        return
     with TemporaryDirectory(prefix="iomete-") as folder:
         catalogs = resolve_catalogs(
             {DEFAULT_CATALOG: CatalogSettings()},
@@ -92,7 +94,7 @@ def _make_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache
                 engine.spark.sql(statement).collect()
         finally:
             engine.stop(wait=True)
-    adopt_class_archive(local, configuration, cache=cache)
+    adopt_class_archive(local, jars, cache=cache)
 
 
 def _artifacts(catalogs: Iterable[IcebergCatalog]) -> tuple[Artifact, ...]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from iomete.errors import EngineError, QueryError
 
+MISSING = {"TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
+
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
@@ -36,8 +38,17 @@ def translate_errors() -> Iterator[None]:
 def as_query_error(error: Exception) -> QueryError:
     """Return what a PySpark exception says, as a `QueryError`."""
     condition = _call(error, "getCondition")
+    message, hint = (
+        _first_lines(str(error)) or f"Spark gave no reason ({type(error).__name__})",
+        None,
+    )
+    if condition in MISSING:
+        # Spark's advice speaks of DROP and of current_schema(), whatever the statement was
+        state = re.search(r"SQLSTATE: \w+.*", message)
+        message = message.split(" Verify the spelling")[0] + (f" {state[0]}" if state else "")
+        hint = "`SHOW NAMESPACES IN lake` and `SHOW TABLES IN lake.<namespace>` list what is there"
     return QueryError(
-        _first_lines(str(error)), condition=condition, sql_state=_call(error, "getSqlState")
+        message, condition=condition, sql_state=_call(error, "getSqlState"), hint=hint
     )
 
 

@@ -42,7 +42,7 @@ class Refused(PySparkException):
         return self.text
 
     def getCondition(self) -> str:  # noqa: N802  # PySpark's name
-        return "TABLE_OR_VIEW_NOT_FOUND"
+        return self.text.split("]")[0].lstrip("[")
 
     def getSqlState(self) -> str:  # noqa: N802  # PySpark's name
         return "42P01"
@@ -63,7 +63,11 @@ class JavaException:
 @pytest.mark.parametrize("stack", ["", "\n\nJVM stacktrace:\n" + STACK.format(NOT_FOUND)])
 def test_plan_and_stack_are_left_out(plan: str, stack: str) -> None:
     error = as_query_error(Refused(f"{NOT_FOUND};\n{plan}{stack}"))
-    assert error.message == NOT_FOUND
+    assert error.message == (
+        "[TABLE_OR_VIEW_NOT_FOUND] The table or view `lake`.`s`.`ordrs` cannot be found. "
+        "SQLSTATE: 42P01; line 1 pos 14"
+    )
+    assert "SHOW TABLES" in str(error.hint)
     assert (error.condition, error.sql_state) == ("TABLE_OR_VIEW_NOT_FOUND", "42P01")
 
 

@@ -2,7 +2,7 @@ package io.iomete.spark.parser
 
 import org.apache.spark.sql.catalyst.{FunctionIdentifier, TableIdentifier}
 import org.apache.spark.sql.catalyst.expressions.Expression
-import org.apache.spark.sql.catalyst.parser.{ParameterContext, ParserInterface}
+import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParameterContext, ParserInterface}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.internal.{SQLConf, VariableSubstitution}
@@ -75,7 +75,9 @@ final class ParameterBindingParser(delegate: ParserInterface) extends ParserInte
 
   override def parseQuery(sqlText: String): LogicalPlan = delegate.parseQuery(sqlText)
 
-  override def parseRoutineParam(sqlText: String): StructType = delegate.parseRoutineParam(sqlText)
+  /** Spark's own grammar: Iceberg's parser refuses the parameters of SQL functions altogether. */
+  override def parseRoutineParam(sqlText: String): StructType =
+    CatalystSqlParser.parseRoutineParam(sqlText)
 
   override def parseTableSchema(sqlText: String): StructType = delegate.parseTableSchema(sqlText)
 
