@@ -94,6 +94,7 @@ def shell(
 def settings(folder: Folder = None) -> None:
     """Print every setting with its value and where it came from."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from iomete.folder import LakehouseFolder
@@ -101,7 +102,7 @@ def settings(folder: Folder = None) -> None:
 
     table = Table("setting", "value", "source", "meaning", box=None, header_style="bold")
     for item in load_settings(LakehouseFolder.at(folder).root).values():
-        table.add_row(item.key, item.value, item.source, item.description)
+        table.add_row(*map(escape, (item.key, item.value, item.source, item.description)))
     _console_for(Console).print(table)
 
 
@@ -205,4 +206,4 @@ def _parameters(given: list[str]) -> dict[str, str]:
 
 def _console_for(kind: Any) -> Any:
     """Return a console as wide as the terminal, or as wide as lines get in a pipe."""
-    return kind() if sys.stdout.isatty() else kind(width=200, soft_wrap=True)
+    return kind() if sys.stdout.isatty() else kind(width=10_000, soft_wrap=True)
