@@ -297,7 +297,7 @@ class _EnvironmentSettings(BaseSettings, Settings):  # type: ignore[misc]  # con
 def _from_file(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the folder says itself what is wrong with it
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"{file} is not valid TOML: {error}"], hint=f"edit {file}") from error
