@@ -184,3 +184,12 @@ def test_driver_memory_of_this_machine_is_one_that_settings_accept() -> None:
 def test_required_values_win_when_merged() -> None:
     configuration = SparkConfiguration(required={"a": "1"}, defaults={"a": "2", "b": "3"})
     assert configuration.merged() == {"a": "1", "b": "3"}
+
+
+def test_somebodys_own_jars_follow_ours() -> None:
+    own = {"spark.driver.extraClassPath": "/x/own.jar", "spark.jars": "/x/own.jar"}
+    cluster = built(master="spark://m:7077", spark=own).merged()
+    assert cluster["spark.jars"] == "/cache/a.jar,/cache/b.jar,/x/own.jar"
+    paths = cluster["spark.driver.extraClassPath"].split(os.pathsep)
+    assert paths == ["/cache/a.jar", "/cache/b.jar", "/x/own.jar"]
+    assert built(master="local", spark=own).merged()["spark.jars"] == "/x/own.jar"

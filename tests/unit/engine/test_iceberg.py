@@ -198,6 +198,13 @@ def test_s3_settings_of_a_catalog_that_is_not_there_are_not_handed_on() -> None:
     assert not [key for key in spark(s3=S3) if key.startswith("s3.")]
 
 
+def test_a_rest_service_may_keep_a_named_warehouse_on_s3() -> None:
+    rest = {"type": "rest", "uri": "https://rest.example", "warehouse": "team-a"}
+    assert catalog(**rest, s3={"region": "eu"}).on_s3
+    assert not catalog(**rest).on_s3
+    assert not catalog(**{**rest, "warehouse": "gs://bucket"}, s3={"region": "eu"}).on_s3
+
+
 def test_further_properties_come_last_and_reach_both() -> None:
     given = {"cache-enabled": "true", "x.y": "z"}
     assert given.items() <= spark(properties=given).items()
