@@ -10,6 +10,6 @@ class IometeParserExtension extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit =
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
-      extensions.injectParser((_, delegate) => new ParameterBindingParser(delegate))
+      extensions.injectParser(new ParameterBindingParser(_, _))
     }
 }

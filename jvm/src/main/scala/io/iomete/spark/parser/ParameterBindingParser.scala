@@ -1,5 +1,6 @@
 package io.iomete.spark.parser
 
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.{FunctionIdentifier, TableIdentifier}
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParameterContext, ParserInterface}
@@ -18,7 +19,8 @@ import org.apache.spark.sql.types.{DataType, StructType}
   * The delegate is a field because Iceberg looks for its own parser through the fields of the
   * session's (`ExtendedParser.findParser`, for sort orders).
   */
-final class ParameterBindingParser(delegate: ParserInterface) extends ParserInterface {
+final class ParameterBindingParser(session: SparkSession, delegate: ParserInterface)
+    extends ParserInterface {
   private val variables = new VariableSubstitution()
 
   override def parsePlan(sqlText: String): LogicalPlan = delegate.parsePlan(sqlText)
@@ -31,7 +33,7 @@ final class ParameterBindingParser(delegate: ParserInterface) extends ParserInte
     if (SQLConf.get.legacyParameterSubstitutionConstantsOnly || !mayHoldMarkers(sqlText)) {
       delegate.parsePlan(sqlText)
     } else {
-      bindAndParse(variables.substitute(sqlText), parameters)
+      bindAndParse(variables.substitute(sqlText), PositionalOrder.restore(session, parameters))
     }
 
   private def mayHoldMarkers(sqlText: String): Boolean =

@@ -5,7 +5,7 @@ import org.apache.spark.sql.catalyst.parser.{
   HybridParameterContext,
   NamedParameterContext,
   ParameterContext,
-  ParameterHandler,
+  ParameterExpectation,
   ParseException,
   PositionMapper,
   PositionalParameterContext,
@@ -38,21 +38,29 @@ private[parser] object StatementBinder {
     BoundStatement(text, positions, isNonEmpty(parameters))
   }
 
-  private def substitute(sqlText: String, parameters: ParameterContext): (String, PositionMapper) =
-    parameters match {
-      case NamedParameterContext(params) if params.values.exists(isLarge) =>
+  /** What Spark's ParameterHandler does, with [[Literals]] for its own way to write values. */
+  private def substitute(sqlText: String, parameters: ParameterContext): (String, PositionMapper) = {
+    val spark = new SubstituteParamsParser()
+    val (text, _, positions) = parameters match {
+      case NamedParameterContext(params) =>
         val named = params.map { case (name, value) => name -> Literals.sqlOf(value) }
-        textAndPositions(new SubstituteParamsParser().substitute(sqlText, namedParams = named))
-      case PositionalParameterContext(params) if params.exists(isLarge) =>
-        val positional = params.map(Literals.sqlOf).toList
-        textAndPositions(new SubstituteParamsParser().substitute(sqlText, positionalParams = positional))
-      case _ => ParameterHandler.substituteParameters(sqlText, parameters)
+        spark.substitute(sqlText, namedParams = named)
+      case PositionalParameterContext(params) =>
+        spark.substitute(sqlText, positionalParams = params.map(Literals.sqlOf).toList)
+      case HybridParameterContext(args, names) =>
+        val values = args.map(Literals.sqlOf).toList
+        spark.substitute(
+          sqlText,
+          namedParams = names.zip(values).filter(_._1.nonEmpty).toMap,
+          positionalParams = values,
+          expectationType = ParameterExpectation.Unknown,
+          allParametersAreNamed = !names.exists(_.isEmpty),
+          originalArgs = args,
+          originalParamNames = names
+        )
     }
-
-  private def isLarge(value: Expression): Boolean = Literals.sqlOf(value) != value.sql
-
-  private def textAndPositions(found: (String, Int, PositionMapper)): (String, PositionMapper) =
-    (found._1, found._3)
+    (text, positions)
+  }
 
   private def isNonEmpty(parameters: ParameterContext): Boolean = parameters match {
     case NamedParameterContext(params)      => params.nonEmpty
@@ -63,14 +71,18 @@ private[parser] object StatementBinder {
 
 private[parser] object Literals {
 
-  /** A literal as SQL text.
+  /** A literal as SQL text, where Spark's own would be misread.
     *
     * Spark writes BIGINT with a suffix, `6591778492307147493L`, which `VERSION AS OF` and Iceberg's
-    * own statements don't read. A number beyond INT is a BIGINT without it, too.
+    * own statements don't read; a number beyond INT is a BIGINT without it, too. And a negative
+    * number after a minus, `5 -?`, would start a comment.
     */
-  def sqlOf(value: Expression): String = value match {
-    case Literal(number: Long, LongType) if !number.isValidInt && number != Long.MinValue =>
-      number.toString
-    case other => other.sql
+  def sqlOf(value: Expression): String = {
+    val sql = value match {
+      case Literal(number: Long, LongType) if !number.isValidInt && number != Long.MinValue =>
+        number.toString
+      case other => other.sql
+    }
+    if (sql.startsWith("-")) " " + sql else sql
   }
 }
