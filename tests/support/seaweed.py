@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.ports import free_ports
+from support.processes import end
 
 START_SECONDS = 60
 ACCESS_KEY = "lake-key"
@@ -105,12 +106,7 @@ def running_server(program: Path) -> Iterator[S3Server]:
         _wait_until_ready(process, log, server)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 

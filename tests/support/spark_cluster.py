@@ -16,6 +16,7 @@ from pathlib import Path
 from pyspark.find_spark_home import _find_spark_home
 
 from support.ports import free_ports
+from support.processes import end
 
 START_SECONDS = 60
 
@@ -41,12 +42,7 @@ def running_cluster(cores: int = 2, memory: str = "1g") -> Iterator[str]:
     finally:
         for process in (worker, master):
             if process is not None:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
