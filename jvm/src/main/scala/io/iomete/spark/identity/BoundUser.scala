@@ -23,7 +23,8 @@ final case class BoundUser(session: SparkSession) extends Rule[LogicalPlan] {
     }
 
   private def replace(plan: LogicalPlan, principal: String): LogicalPlan =
-    plan.transformAllExpressionsWithPruning(_.containsPattern(CURRENT_LIKE)) {
+    // Subqueries are planned apart, by a planner that normalises nothing.
+    plan.transformAllExpressionsWithSubqueries {
       case CurrentUser() => Literal.create(principal, CurrentUser().dataType)
     }
 }
