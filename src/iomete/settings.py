@@ -62,6 +62,14 @@ class EngineSettings(Section):
         pattern=r"^(https?|file)://",
         description="Maven repository (or mirror) that jars come from",
     )
+
+    @field_validator("repository")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        if "@" in value:
+            raise ValueError("can't hold a user or password, since it is printed in messages")
+        return value
+
     spark: dict[str, str] = Field(
         default_factory=dict, description="Further Spark configuration, as Spark names it"
     )
@@ -124,9 +132,15 @@ class CatalogSettings(Section):
     @field_validator("uri")
     @classmethod
     def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and "://" not in value.get_secret_value():
+        if value is None:
+            return None
+        address = value.get_secret_value()
+        if "://" not in address:
             msg = "must be a URL, such as postgresql://user@host/database or https://host/catalog"
             raise ValueError(msg)
+        # an unquoted `/`, `?` or `#` in a password ends the host early: the rest would be printed
+        if any("@" in rest for rest in re.split("[/?#]", address.partition("://")[2])[1:]):
+            raise ValueError("user and password in a URL must be percent-encoded")
         return value
 
 

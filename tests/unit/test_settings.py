@@ -309,3 +309,20 @@ def test_paths_and_flags_are_listed_as_people_write_them(tmp_path: Path) -> None
     assert listed["engine.java_home"] == "/jdk"
     assert listed["engine.driver_memory"] == ""
     assert listed["engine.ui"].lower() == "true"
+
+
+@pytest.mark.parametrize("password", ["hunter/2", "a?b", "x#y/z"])
+def test_a_password_that_would_end_the_host_is_refused_without_showing_it(
+    tmp_path: Path, password: str
+) -> None:
+    uri = f"postgresql://u:{password}@h/db"
+    with pytest.raises(SettingsError, match="percent-encoded") as caught:
+        load_settings(tmp_path, arguments={"catalogs": {"far": {"uri": uri}}}, environment={})
+    assert password not in str(caught.value)
+
+
+def test_a_repository_with_a_password_is_refused_without_showing_it(tmp_path: Path) -> None:
+    address = "https://u:hunter2@mirror.example/maven2"
+    with pytest.raises(SettingsError, match="can't hold a user") as caught:
+        load_settings(tmp_path, arguments={"engine": {"repository": address}}, environment={})
+    assert "hunter2" not in str(caught.value)

@@ -76,7 +76,26 @@ def _candidate(java_home: Path | None) -> tuple[Path | None, str]:
     on_path = shutil.which("java")
     if on_path is None:
         return None, ""
-    return Path(on_path).resolve().parent.parent, "The folder of `java`"
+    home = Path(on_path).resolve().parent.parent
+    if not (home / "lib").is_dir():  # a shim, as version managers put them on the path
+        home = _home_told_by(on_path) or home
+    return home, "The folder of `java`"
+
+
+def _home_told_by(java: str) -> Path | None:
+    """Ask a runtime for its own home."""
+    try:
+        answer = subprocess.run(
+            [java, "-XshowSettings:properties", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"java\.home = (.+)", answer.stderr)
+    return Path(found[1].strip()) if found else None
 
 
 def _version(home: Path) -> str:

@@ -9,7 +9,7 @@ from iomete.store import Store
 
 def identify(url: str) -> None:
     with Store.open(url) as store:
-        print(store.identity())  # noqa: T201  # the test reads it
+        print(store.identity())  # the test reads it
 
 
 def count(url: str, rounds: str) -> None:

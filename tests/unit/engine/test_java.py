@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,18 @@ def test_the_hint_is_the_command_of_this_systems_packages(
 def test_the_java_of_this_machine_is_found(real_java: Java) -> None:
     assert (real_java.home / "bin" / "java").is_file()
     assert real_java.major in (17, 21)
+
+
+def test_a_shim_on_the_path_is_asked_for_the_home_that_it_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("java")
+    if real is None:
+        pytest.skip("there is no Java")
+    shim = tmp_path / "shims" / "java"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{real}" "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
+    assert (find_java().home / "lib").is_dir()
