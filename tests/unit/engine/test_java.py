@@ -9,6 +9,8 @@ import pytest
 from iomete.engine.java import Java, find_java, install_hint
 from iomete.errors import JavaNotFoundError, UnsupportedVersionError
 
+REAL_JAVA = shutil.which("java")  # before a test changes the path
+
 SAYS = "#!/bin/sh\necho 'openjdk version \"{}\" 2024-01-01' >&2\n"
 
 
@@ -157,12 +159,11 @@ def test_the_java_of_this_machine_is_found(real_java: Java) -> None:
 def test_a_shim_on_the_path_is_asked_for_the_home_that_it_leads_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = shutil.which("java")
-    if real is None:
+    if REAL_JAVA is None:
         pytest.skip("there is no Java")
     shim = tmp_path / "shims" / "java"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec "{real}" "$@"\n')
+    shim.write_text(f'#!/bin/sh\nexec "{REAL_JAVA}" "$@"\n')
     shim.chmod(0o755)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
