@@ -2,7 +2,7 @@ package io.iomete.spark
 
 import io.iomete.spark.errors.Startup
 import io.iomete.spark.identity.BoundUser
-import io.iomete.spark.names.SafeNames
+import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
 import org.apache.spark.sql.SparkSessionExtensions
 
 /** The rules that govern a session. List it FIRST in `spark.sql.extensions`.
@@ -22,7 +22,9 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit =
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
-      extensions.injectCheckRule(_ => SafeNames)
+      extensions.injectHintResolutionRule(_ => HoldCalls)
+      extensions.injectResolutionRule(CheckCalls(_))
+      extensions.injectPostHocResolutionRule(_ => SafeNames)
       extensions.injectPlanNormalizationRule(BoundUser(_))
     }
 }

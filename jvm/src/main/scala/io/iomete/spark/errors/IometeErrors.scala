@@ -1,5 +1,7 @@
 package io.iomete.spark.errors
 
+import scala.util.control.NonFatal
+
 import org.apache.spark.ErrorClassesJsonReader
 import org.apache.spark.sql.AnalysisException
 
@@ -12,6 +14,7 @@ import org.apache.spark.sql.AnalysisException
 object IometeErrors {
   private val file = "/io/iomete/spark/error-conditions.json"
   private val conditions = new ErrorClassesJsonReader(Seq(getClass.getResource(file)))
+  makeKnownToSpark()
 
   def unsafeName(
       kind: String,
@@ -84,6 +87,22 @@ object IometeErrors {
       cause = cause,
       message = None
     )
+
+  /** Adds our conditions to Spark's.
+    *
+    * PySpark's `getMessage()` looks an error's text up there and otherwise ends in an internal error;
+    * so does the SQLSTATE of an error that Spark has copied. By reflection, as Spark has no way in:
+    * where it fails, our errors lack these two and nothing else.
+    */
+  private def makeKnownToSpark(): Unit =
+    try {
+      val reader = Class.forName("org.apache.spark.SparkThrowableHelper$")
+      val sparks = reader.getMethod("errorReader").invoke(reader.getField("MODULE$").get(null))
+      val field = classOf[ErrorClassesJsonReader].getDeclaredField("errorInfoMap")
+      field.setAccessible(true)
+      val known = (reader: Any) => field.get(reader).asInstanceOf[Map[String, Any]]
+      field.set(sparks, known(sparks) ++ known(conditions))
+    } catch { case NonFatal(_) => () }
 
   private def reasonOf(cause: Throwable): String =
     Option(cause.getMessage).getOrElse(cause.getClass.getName)

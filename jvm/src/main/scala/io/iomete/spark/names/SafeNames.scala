@@ -5,8 +5,10 @@ import java.nio.charset.StandardCharsets.UTF_8
 import io.iomete.spark.errors.IometeErrors
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.catalyst.TableIdentifier
-import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace}
+import org.apache.spark.sql.catalyst.analysis.{PersistedView, ResolvedIdentifier, ResolvedNamespace}
+import org.apache.spark.sql.catalyst.catalog.CatalogTable
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.connector.catalog.Identifier
 import org.apache.spark.sql.execution.command._
 
@@ -14,22 +16,25 @@ import org.apache.spark.sql.execution.command._
   *
   * Iceberg puts a table's files under `<warehouse>/<namespace>/<name>` with the name as it is, so
   * ``CREATE TABLE lake.db.`../../evil` `` writes beside the warehouse, into somebody else's folder.
-  * A check rule sees every way to create: SQL, `writeTo`, `saveAsTable`, the catalog API, streams.
+  * Analysis sees every way to create: SQL, `writeTo`, `saveAsTable`, the catalog API, streams. At its
+  * end, after resolution, and not in a check rule: Spark appends the whole plan to what those throw,
+  * and drops the SQLSTATE.
   *
   * Dropping isn't checked: a table that got such a name elsewhere can be got rid of.
   */
-object SafeNames extends (LogicalPlan => Unit) {
+object SafeNames extends Rule[LogicalPlan] {
 
-  override def apply(plan: LogicalPlan): Unit =
+  override def apply(plan: LogicalPlan): LogicalPlan = {
     plan.foreach {
       case _: DropTable | _: DropView | _: DropNamespace | _: DropFunction => ()
       case CreateNamespace(ResolvedNamespace(_, namespace, _), _, _) =>
         NamePart.check("namespace", namespace)
       case RenameTable(_, newName, isView) => NamePart.check(if (isView) "view" else "table", newName)
-      case call: Call                      => ProcedureNames.check(call)
       case command: Command                => checkCommand(command)
       case _                               => ()
     }
+    plan
+  }
 
   private def checkCommand(command: Command): Unit = {
     // Whatever is to be created has its new name as a resolved identifier, in Iceberg's and Delta's
@@ -41,14 +46,17 @@ object SafeNames extends (LogicalPlan => Unit) {
     }
     // The session catalog's commands are of the older kind, with names of their own.
     command match {
-      case c: CreateDatabaseCommand               => NamePart.check("namespace", Seq(c.databaseName))
-      case c: CreateDataSourceTableCommand        => checkTable(c.table.identifier)
-      case c: CreateDataSourceTableAsSelectCommand => checkTable(c.table.identifier)
-      case c: CreateTableCommand                  => checkTable(c.table.identifier)
-      case c: CreateTableLikeCommand              => checkTable(c.targetTable)
-      case c: CreateViewCommand                   => NamePart.check("view", partsOf(c.name))
-      case c: AlterTableRenameCommand             => checkTable(c.newName)
-      case _                                      => ()
+      case c: CreateDatabaseCommand  => NamePart.check("namespace", Seq(c.databaseName))
+      case c: CreateTableLikeCommand => checkTable(c.targetTable)
+      case c: CreateViewCommand if c.viewType == PersistedView =>
+        NamePart.check("view", partsOf(c.name))
+      case c: AlterTableRenameCommand => checkTable(c.newName)
+      // Whatever creates a table by its definition, among them Delta's own command for a clone.
+      case c =>
+        c.productIterator.foreach {
+          case table: CatalogTable => checkTable(table.identifier)
+          case _                   => ()
+        }
     }
   }
 
@@ -59,7 +67,10 @@ object SafeNames extends (LogicalPlan => Unit) {
   private def kindOf(command: Command): String =
     if (command.nodeName.contains("View")) "view" else "table"
 
-  private def checkTable(name: TableIdentifier): Unit = NamePart.check("table", partsOf(name))
+  private def checkTable(name: TableIdentifier): Unit =
+    if (!isPath(Identifier.of(name.database.toArray, name.table))) {
+      NamePart.check("table", partsOf(name))
+    }
 
   private def partsOf(name: TableIdentifier): Seq[String] = name.database.toSeq :+ name.table
 
