@@ -19,6 +19,8 @@ class Principal:
 
     def __post_init__(self) -> None:
         """Refuse names that can't be told apart in policies and logs."""
+        if not isinstance(self.name, str):
+            raise ConfigurationError(f"A principal's name is text, not {type(self.name).__name__}.")
         if not self.name or self.name != self.name.strip() or not self.name.isprintable():
             raise ConfigurationError(
                 f"`{self.name[:80]!r}` is not a principal's name.",

@@ -24,7 +24,7 @@ from iomete.engine import (
     start,
     translate_errors,
 )
-from iomete.errors import EngineError, SessionConflictError
+from iomete.errors import ConfigurationError, EngineError, SessionConflictError
 from iomete.folder import LakehouseFolder
 from iomete.settings import LoadedSettings, load_settings
 
@@ -102,11 +102,16 @@ class Lakehouse:
         """
         if not self.is_open:
             raise EngineError(f"{self!r} is not open.", hint="call iomete.connect() again")
+        if self._engine.is_forked:
+            raise EngineError(
+                "This process was forked from the one that opened the lakehouse, and can't use it.",
+                hint='start processes with multiprocessing.get_context("spawn")',
+            )
         if not self._engine.is_alive():
             raise EngineError(
-                "The Java process behind this lakehouse has ended: it was killed, or ran out of "
+                "Spark behind this lakehouse has ended: it was stopped or killed, or ran out of "
                 "memory. Tables are safe: a commit happened in whole or not at all.",
-                hint="call close(), then iomete.connect() again",
+                hint="call iomete.connect() again",
             )
         return self._engine.spark
 
@@ -124,7 +129,12 @@ class Lakehouse:
         """Tell whether `close()` wasn't called yet."""
         return _current is self
 
-    def sql(self, query: str, **parameters: Any) -> DataFrame:
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether it is open, and Spark still runs."""
+        return self.is_open and not self._engine.is_forked and self._engine.is_alive()
+
+    def sql(self, query: str, /, **parameters: Any) -> DataFrame:
         """Run a statement and return its result as a DataFrame.
 
         Args:
@@ -140,6 +150,7 @@ class Lakehouse:
             lake.sql("SELECT * FROM lake.sales.orders WHERE region = :region", region="EU")
         """
         spark = self.spark
+        _check_text(query, "A statement")
         with translate_errors():
             return spark.sql(query, args=parameters or None)
 
@@ -155,6 +166,7 @@ class Lakehouse:
         Cost: metadata only; rows are read when they are asked for.
         """
         spark = self.spark
+        _check_text(name, "A table's name")
         with translate_errors():
             return spark.table(name)
 
@@ -166,7 +178,7 @@ class Lakehouse:
                 return
             _current = None
             self._store.close()
-            self._engine.stop()
+            self._engine.stop()  # leaves alone what another process has started
 
 
 def connect(
@@ -208,6 +220,8 @@ def connect(
     who = Principal(principal) if principal is not None else operating_system_principal()
     loaded = load_settings(folder.root, arguments=_sections(settings))
     with _lock:
+        if _current is not None and not _current.is_usable:
+            _current.close()  # Spark has ended, or belongs to the process that forked us
         if _current is not None:
             _check_same(_current, folder, who, loaded, spark)
             return _current
@@ -314,9 +328,32 @@ class _StoreOpening:
 def _sections(given: Mapping[str, Any]) -> dict[str, Any]:
     sections = dict(given)
     master = sections.pop("master", None)
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise ConfigurationError(
+                f"`{name}` is {type(section).__name__}, and a mapping is asked for.",
+                hint='give sections as dicts, such as engine={"ui": True}',
+            )
     if master is not None:
         sections["engine"] = {**sections.get("engine", {}), "master": master}
     return sections
+
+
+def _check_text(value: object, what: str) -> None:
+    """Refuse what can't be sent to Spark as text."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{what} is text, not {type(value).__name__}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"{what} holds characters that are no Unicode text.") from error
+
+
+def _is_same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them doesn't exist (any more)
+        return one == other
 
 
 def _check_same(
@@ -328,7 +365,7 @@ def _check_same(
 ) -> None:
     """A second `connect()` returns the first one's lakehouse only if it means the same."""
     different = []
-    if current.folder != folder.root:
+    if not _is_same_folder(current.folder, folder.root):
         different.append(f"the folder is `{current.folder}`, not `{folder.root}`")
     if current.principal != principal.name:
         different.append(f"the principal is `{current.principal}`, not `{principal}`")

@@ -23,6 +23,19 @@ from iomete.errors import SettingsError
 ENVIRONMENT_PREFIX = "IOMETE_"
 SETTINGS_FILE = "iomete.toml"
 MASKED = "********"
+SECRET_WORDS = (
+    "secret",
+    "password",
+    "passphrase",
+    "token",
+    "credential",
+    "authorization",
+    "access-key",
+    "access.key",
+    "access_key",
+    "private",
+)
+"""What in a configuration key says that its value must not be printed."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 CatalogIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -32,6 +45,13 @@ class Section(BaseModel):
     """Base of all sections: frozen, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show values as `iomete settings` does, secrets masked."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            nested = isinstance(value, BaseModel) or _holds_models(value)
+            yield name, value if nested else shown(name, value)
 
 
 class EngineSettings(Section):
@@ -188,7 +208,7 @@ class LoadedSettings:
             key, value = prefix + name, getattr(model, name)
             if isinstance(value, BaseModel):
                 yield from self._walk(value, key + ".")
-            elif isinstance(value, dict) and any(isinstance(v, BaseModel) for v in value.values()):
+            elif _holds_models(value):
                 for item, nested in value.items():
                     yield from self._walk(nested, f"{key}.{item}.")
             else:
@@ -255,11 +275,14 @@ def shown(key: str, value: object) -> str:
     return MASKED if is_secret(key) else str(value)
 
 
+def _holds_models(value: object) -> bool:
+    return isinstance(value, dict) and any(isinstance(v, BaseModel) for v in value.values())
+
+
 def is_secret(key: str) -> bool:
     """Tell whether a configuration key names something that must not be printed."""
     lowered = key.lower()
-    words = ("secret", "password", "token", "credential", "access-key", "access.key", "private")
-    return any(word in lowered for word in words)
+    return any(word in lowered for word in SECRET_WORDS)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

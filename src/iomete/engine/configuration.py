@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iomete.engine.iceberg import file_location
+from iomete.settings import SECRET_WORDS
 
 if TYPE_CHECKING:
     from iomete.engine.iceberg import IcebergCatalog
@@ -27,6 +28,12 @@ PLUGIN = "io.iomete.spark.IometePlugin"
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 DEFAULT_CATALOG = "lake"
 GIBIBYTE = 1 << 30
+REDACTION = (
+    "(?i)"
+    + "|".join(re.escape(word).replace(r"\-", "-") for word in SECRET_WORDS)
+    # an address may hold user and password
+    + r"|access[.]?key|^spark\.sql\.catalog\.\w+\.uri$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,8 @@ def build_configuration(
         "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
         "spark.sql.defaultCatalog": DEFAULT_CATALOG,
         "spark.sql.warehouse.dir": file_location(warehouse / "spark_catalog"),
+        # what Spark masks in SET and in its web interface: its own pattern and ours
+        "spark.redaction.regex": REDACTION,
         # partitions come from files: the session catalog would forget them at restart
         "spark.sql.hive.manageFilesourcePartitions": "false",
     }

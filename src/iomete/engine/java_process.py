@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -40,12 +41,18 @@ class JavaProcess:
     def __init__(self, gateway: JavaGateway, stderr: StderrRelay) -> None:
         self.gateway = gateway
         self._process: subprocess.Popen[bytes] = gateway.proc
+        self._parent = os.getpid()
         self._stderr = stderr
 
     @property
     def pid(self) -> int:
         """Process id of the JVM."""
         return self._process.pid
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether this process started the JVM, rather than being forked from one that did."""
+        return os.getpid() == self._parent
 
     def is_alive(self) -> bool:
         """Tell whether the JVM still runs."""
@@ -100,7 +107,8 @@ def launch(
     read_end, write_end = os.pipe()
     stderr = StderrRelay(os.fdopen(read_end, "rb", buffering=0))
     with _properties_file(configuration) as file:
-        arguments = f"--properties-file {file} {os.environ.get('PYSPARK_SUBMIT_ARGS', '')}".rstrip()
+        given_arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "")
+        arguments = f"--properties-file {shlex.quote(str(file))} {given_arguments}".rstrip()
         if "pyspark-shell" not in arguments:
             arguments += " pyspark-shell"
         given = {"JAVA_HOME": str(java.home), "PYSPARK_SUBMIT_ARGS": arguments, **environment}

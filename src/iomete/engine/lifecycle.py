@@ -43,6 +43,11 @@ class Engine:
         """The JVM's classes, by Py4J."""
         return self.spark.sparkContext._jvm  # noqa: SLF001  # PySpark has no public road to it
 
+    @property
+    def is_forked(self) -> bool:
+        """Tell whether this process was forked from the one that started Spark."""
+        return self._process is not None and not self._process.is_ours
+
     def is_alive(self) -> bool:
         """Tell whether Spark can still be asked."""
         if self._process is not None and not self._process.is_alive():
@@ -62,7 +67,7 @@ class Engine:
         Args:
             wait: Return only once the JVM has written its class archive, if it does.
         """
-        if self._process is None:
+        if self._process is None or self.is_forked:
             return
         if self._process.is_alive():
             self.spark.stop()
