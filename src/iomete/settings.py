@@ -13,8 +13,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource
 from pydantic_settings import SettingsError as EnvironmentValueError
 
@@ -23,6 +32,7 @@ from iomete.errors import SettingsError
 ENVIRONMENT_PREFIX = "IOMETE_"
 SETTINGS_FILE = "iomete.toml"
 MASKED = "********"
+STORE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 SECRET_WORDS = (
     "secret",
     "password",
@@ -57,7 +67,11 @@ class Section(BaseModel):
 class EngineSettings(Section):
     """How Spark starts."""
 
-    master: str = Field("local[*]", description="Spark master: `local[*]`, `spark://host:7077`, …")
+    master: str = Field(
+        "local[*]",
+        min_length=1,
+        description="Spark master: `local[*]`, `spark://host:7077`, …",
+    )
     driver_memory: str | None = Field(
         None,
         pattern=r"^\d+[kmgKMG]?$",
@@ -88,6 +102,7 @@ class EngineSettings(Section):
     def _without_password(cls, value: str) -> str:
         if "@" in value:
             raise ValueError("can't hold a user or password, since it is printed in messages")
+        _check_port(value)
         return value
 
     spark: dict[str, str] = Field(
@@ -113,6 +128,13 @@ class StoreSettings(Section):
         None, description="`postgresql://user:password@host/database`; unset: `store.db`, SQLite"
     )
 
+    @field_validator("url")
+    @classmethod
+    def _known_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_store(value.get_secret_value())
+        return value
+
 
 class S3Settings(Section):
     """Access to an S3 warehouse; unset values come from the AWS environment."""
@@ -125,6 +147,15 @@ class S3Settings(Section):
     path_style: bool = Field(
         default=False, description="Address buckets by path, as most servers need"
     )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None:
+            if not re.match("https?://.", value, re.IGNORECASE):
+                raise ValueError("must be a URL, such as https://s3.example:9000")
+            _check_port(value)
+        return value
 
 
 class CatalogSettings(Section):
@@ -161,7 +192,14 @@ class CatalogSettings(Section):
         # an unquoted `/`, `?` or `#` in a password ends the host early: the rest would be printed
         if any("@" in rest for rest in re.split("[/?#]", address.partition("://")[2])[1:]):
             raise ValueError("user and password in a URL must be percent-encoded")
+        _check_port(address.removeprefix("jdbc:"))
         return value
+
+
+def _with_address(catalog: CatalogSettings) -> CatalogSettings:
+    if catalog.type == "rest" and catalog.uri is None:
+        raise ValueError("`uri` is missing: a REST catalog needs the address of its service")
+    return catalog
 
 
 class Settings(Section):
@@ -169,8 +207,8 @@ class Settings(Section):
 
     engine: EngineSettings = Field(default_factory=EngineSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
-    catalogs: dict[CatalogIdentifier, CatalogSettings] = Field(
-        default_factory=lambda: {"lake": CatalogSettings()}
+    catalogs: dict[CatalogIdentifier, Annotated[CatalogSettings, AfterValidator(_with_address)]] = (
+        Field(default_factory=lambda: {"lake": CatalogSettings()})
     )
 
     @field_validator("catalogs")
@@ -283,6 +321,37 @@ def is_secret(key: str) -> bool:
     """Tell whether a configuration key names something that must not be printed."""
     lowered = key.lower()
     return any(word in lowered for word in SECRET_WORDS)
+
+
+def _check_port(address: str) -> None:
+    """Refuse a URL whose port is none; the message leaves the URL out, which may hold a password.
+
+    Raises:
+        ValueError: If it isn't 1 to 65535.
+    """
+    try:
+        valid = urlsplit(address).port != 0
+    except ValueError:
+        valid = False
+    if not valid:  # raised outside of `except`, whose error may repeat what was given
+        raise ValueError("the port in a URL must be a number from 1 to 65535")
+
+
+def _check_store(address: str) -> None:
+    """Refuse what `iomete.store` can't open: it takes PostgreSQL, SQLite, and a file's path."""
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        is_known = bool(address) and not re.match(r"[\w+]*:", address)
+    elif scheme == "sqlite":
+        is_known = rest.startswith("/") and rest.partition("?")[0] not in ("/", "/:memory:")
+    else:
+        is_known = scheme in STORE_SCHEMES
+        # a password may hold what ends a host elsewhere, but not an `@`
+        _check_port(f"{scheme}://{rest.rpartition('@')[2]}")
+    if not is_known or "\0" in address:
+        raise ValueError(
+            "must be `postgresql://user:password@host/database`, or a file's path for SQLite"
+        )
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

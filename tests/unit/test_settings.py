@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from iomete.errors import SettingsError
+from iomete.errors import ConfigurationError, SettingsError
 from iomete.settings import MASKED, LoadedSettings, Settings, is_secret, load_settings, shown
+from iomete.store import StoreUrl
 
 
 def load(
@@ -294,7 +295,7 @@ def test_what_a_secret_key_names_is_never_shown(secret: str) -> None:
 
 
 def test_every_setting_is_listed_once_with_its_meaning(tmp_path: Path) -> None:
-    values = load(tmp_path, IOMETE_CATALOGS__COLD__TYPE="rest").values()
+    values = load(tmp_path, IOMETE_CATALOGS__COLD__WAREHOUSE="/cold").values()
     keys = [value.key for value in values]
     assert len(keys) == len(set(keys))
     assert [value.key for value in values if not value.description] == []
@@ -326,3 +327,108 @@ def test_a_repository_with_a_password_is_refused_without_showing_it(tmp_path: Pa
     with pytest.raises(SettingsError, match="can't hold a user") as caught:
         load_settings(tmp_path, arguments={"engine": {"repository": address}}, environment={})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("master", ["", "  "])
+def test_a_master_is_something(tmp_path: Path, master: str) -> None:
+    (problem,) = problems(tmp_path, arguments={"engine": {"master": master}})
+    assert problem.startswith("`engine.master` (argument)")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "mysql://u:hunter2@h/db",
+        "jdbc:postgresql://u:hunter2@h/db",
+        "postgresql://u:hunter2@h:port/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "a\0b",
+    ],
+)
+def test_a_store_that_can_not_be_opened_is_refused_without_showing_it(
+    tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(ConfigurationError):
+        StoreUrl.parse(url)
+    (problem,) = problems(tmp_path, arguments={"store": {"url": url}})
+    assert problem.startswith("`store.url` (argument)")
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("url", ["postgresql:u:hunter2@h/db", "postgresql://u:hunter2@h:70000/db"])
+def test_a_store_that_is_misspelt_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    (problem,) = problems(tmp_path, arguments={"store": {"url": url}})
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@h/db",
+        "postgres://u:p@h:5432/db",
+        "postgresql+psycopg://h/db?sslmode=require",
+        "postgresql://u:a/b?c@[::1]:5432/db",
+        "postgresql:///db?host=/run/postgresql",
+        "sqlite:////data/store.db",
+        "sqlite:///store.db",
+        "/data/store.db",
+        "store.db",
+    ],
+)
+def test_what_the_store_opens_is_a_setting(tmp_path: Path, url: str) -> None:
+    StoreUrl.parse(url)
+    found = load(tmp_path, arguments={"store": {"url": url}}).settings.store.url
+    assert found is not None
+    assert found.get_secret_value() == url
+
+
+def test_a_rest_catalog_needs_an_address(tmp_path: Path) -> None:
+    toml = '[catalogs.a]\ntype = "rest"\n[catalogs.b]\ntype = "rest"\n[engine]\nui_port = -1\n'
+    found = problems(tmp_path, toml)
+    file = tmp_path / "iomete.toml"
+    assert {problem.partition(": ")[0] for problem in found} == {
+        f"`catalogs.a` ({file})",
+        f"`catalogs.b` ({file})",
+        f"`engine.ui_port` ({file})",
+    }
+    assert sum("`uri` is missing" in problem for problem in found) == 2
+    assert load(
+        tmp_path,
+        toml,
+        IOMETE_CATALOGS__A__URI="https://a",
+        IOMETE_CATALOGS__B__URI="https://b",
+        IOMETE_ENGINE__UI_PORT="0",
+    )
+
+
+@pytest.mark.parametrize("port", ["port", "0", "65536", "-1", "1,h:2"])
+def test_a_port_in_a_url_is_a_number_in_range(tmp_path: Path, port: str) -> None:
+    found = problems(
+        tmp_path,
+        arguments={
+            "engine": {"repository": f"https://mirror:{port}/maven2"},
+            "store": {"url": f"postgresql://u:hunter2@h:{port}/db"},
+            "catalogs": {
+                "a": {"uri": f"jdbc:postgresql://u:hunter2@h:{port}/db"},
+                "b": {"type": "rest", "uri": f"https://h:{port}"},
+                "c": {"s3": {"endpoint": f"https://h:{port}"}},
+            },
+        },
+    )
+    assert [problem.partition(" ")[0] for problem in found] == [
+        "`engine.repository`",
+        "`store.url`",
+        "`catalogs.a.uri`",
+        "`catalogs.b.uri`",
+        "`catalogs.c.s3.endpoint`",
+    ]
+    assert all("port" in problem.partition(": ")[2] for problem in found)
+    assert "hunter2" not in "".join(found)
+
+
+@pytest.mark.parametrize("endpoint", ["s3.example:9000", "", "ftp://s3.example"])
+def test_an_s3_server_is_a_url(tmp_path: Path, endpoint: str) -> None:
+    (problem,) = problems(tmp_path, arguments={"catalogs": {"a": {"s3": {"endpoint": endpoint}}}})
+    assert problem.startswith("`catalogs.a.s3.endpoint`")

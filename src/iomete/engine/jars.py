@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.resources import files
@@ -17,6 +19,7 @@ from pathlib import Path
 from iomete.errors import JarCorruptError, JarUnavailableError
 
 TIMEOUT_SECONDS = 60
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OWN_JAR = "iomete-spark-4.1_2.13-0.1.0.jar"
 
 
@@ -111,14 +114,17 @@ def resolve(artifacts: Iterable[Artifact], *, cache: Path, repository: str) -> l
     """Return a local path for each artifact, in order; fetch what the cache lacks, side by side.
 
     A file gets its final name only after its checksum was verified, so what is there is whole;
-    a file of another size than it should have is fetched again.
+    a file of another size than it should have is fetched again. Where others can write, every
+    checksum is verified each time.
 
     Raises:
         JarUnavailableError: If one is missing and the repository can't be reached.
         JarCorruptError: If what the repository sent isn't what the checksum says.
     """
     wanted = list(artifacts)
-    missing = [artifact for artifact in wanted if not _is_whole(cache, artifact)]
+    trusted = is_trusted(cache)
+    tighten(cache)
+    missing = [artifact for artifact in wanted if not _is_usable(cache, artifact, trusted=trusted)]
     if missing:
         _make(cache)
         with ThreadPoolExecutor(max_workers=len(missing)) as pool:
@@ -138,6 +144,46 @@ def verify(artifacts: Iterable[Artifact], *, cache: Path) -> list[Artifact]:
     ]
 
 
+def is_trusted(path: Path) -> bool:
+    """Tell whether nobody but the user and root could have written what is at `path`."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & OTHERS_WRITE
+
+
+def tighten(path: Path) -> bool:
+    """Keep others from writing to what is ours; tell whether they could until now."""
+    with suppress(OSError):  # it isn't there
+        found = path.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & OTHERS_WRITE:
+            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
+            return True
+    return False
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for the user alone.
+
+    Raises:
+        OSError: If it can't be made.
+    """
+    missing = [path for path in folder.parents if not path.exists()]
+    for path in (*reversed(missing), folder):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _is_usable(cache: Path, artifact: Artifact, *, trusted: bool) -> bool:
+    path = cache / artifact.file_name
+    if not _is_whole(cache, artifact):
+        return False
+    if trusted and is_trusted(path):
+        return True
+    tighten(path)
+    return _sha256(path) == artifact.sha256
+
+
 def _is_whole(cache: Path, artifact: Artifact) -> bool:
     try:
         return (cache / artifact.file_name).stat().st_size == artifact.size_bytes
@@ -147,7 +193,7 @@ def _is_whole(cache: Path, artifact: Artifact) -> bool:
 
 def _make(cache: Path) -> None:
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_private(cache)
     except OSError as error:
         raise JarUnavailableError(
             f"The cache folder `{cache}` can't be made: {error.strerror}.",

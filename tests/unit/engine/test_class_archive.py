@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from iomete.engine import class_archive as module
 from iomete.engine.class_archive import (
     ABANDONED_SECONDS,
     DYNAMIC_ARCHIVE_MAGIC,
+    FORGOTTEN_SECONDS,
     KEPT_ARCHIVES,
     QUIET,
     ClassArchive,
@@ -233,6 +235,7 @@ def test_a_part_whose_class_path_is_not_known_is_not_tried(installation: Install
     installation.archive.adopt_finished()
     assert not part.exists()
     assert not installation.archive.path.exists()
+    assert installation.archive.java_options()[0].startswith("-XX:ArchiveClassesAtExit=")
 
 
 def test_only_the_archives_used_last_are_kept(installation: Installation) -> None:
@@ -289,3 +292,203 @@ def test_java_says_nothing_about_an_archive_that_does_not_fit(real: Installation
     with_bad_archive = start_java(real)
     assert with_bad_archive.stdout == plain.stdout == ""
     assert len(with_bad_archive.stderr.splitlines()) == len(plain.stderr.splitlines())
+
+
+def aged(path: Path, seconds: float) -> Path:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+    return path
+
+
+def left(
+    installation: Installation, name: str, *, age_seconds: float, content: bytes = b""
+) -> Path:
+    """Leave a file of another class path."""
+    folder = installation.archive.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return aged(folder / name, age_seconds)
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+def test_unfinished_parts_of_all_class_paths_are_removed_in_time(
+    installation: Installation, *, adopted: bool
+) -> None:
+    if adopted:
+        installation.finished()
+        installation.archive.adopt_finished()
+    names = ["spark-other.1.part", f"spark-{installation.archive.key}.1.part", "spark-x.abc.tmp"]
+    old = [left(installation, n, age_seconds=ABANDONED_SECONDS + 60) for n in names]
+    new = left(installation, "spark-other.2.part", age_seconds=ABANDONED_SECONDS - 60)
+    installation.archive.adopt_finished()
+    assert not any(part.exists() for part in old)
+    assert new.exists()
+
+
+def test_finished_parts_of_other_class_paths_wait_but_not_many_and_not_for_ever(
+    installation: Installation,
+) -> None:
+    ages = [ABANDONED_SECONDS * factor for factor in (2, 3, 4)] + [FORGOTTEN_SECONDS + 60]
+    parts = [
+        left(installation, f"spark-o{age}.1.part", age_seconds=age, content=FINISHED)
+        for age in ages
+    ]
+    installation.archive.adopt_finished()
+    assert [part.exists() for part in parts] == [True, True, False, False]
+    aged(parts[0], FORGOTTEN_SECONDS + 60)
+    installation.archive.adopt_finished()
+    assert not parts[0].exists()
+
+
+def test_a_finished_part_is_of_no_use_beside_the_archive(installation: Installation) -> None:
+    installation.finished()
+    installation.archive.adopt_finished()
+    part = installation.finished()
+    installation.archive.adopt_finished()
+    assert not part.exists()
+
+
+def test_too_many_archives_are_removed_but_never_the_own(installation: Installation) -> None:
+    own = installation.part(FINISHED, age_seconds=9000)
+    installation.archive.adopt_finished()
+    others = [
+        left(installation, f"spark-{age}.jsa", age_seconds=age) for age in range(KEPT_ARCHIVES + 1)
+    ]
+    installation.archive.adopt_finished()
+    assert not own.exists()
+    assert installation.archive.path.exists()
+    assert [path.exists() for path in others] == [True] * (KEPT_ARCHIVES - 1) + [False] * 2
+
+
+@pytest.mark.parametrize("suffix", ["classpath", "unusable"])
+def test_what_belongs_to_no_archive_is_removed_in_time(
+    installation: Installation, suffix: str
+) -> None:
+    old = FORGOTTEN_SECONDS + 60
+    orphan = left(installation, f"spark-gone.{suffix}", age_seconds=old)
+    running = left(installation, f"spark-running.{suffix}", age_seconds=old - 120)
+    left(installation, "spark-kept.jsa", age_seconds=10)
+    kept = left(installation, f"spark-kept.{suffix}", age_seconds=old)
+    own = left(installation, f"spark-{installation.archive.key}.{suffix}", age_seconds=old)
+    installation.archive.adopt_finished()
+    assert [p.exists() for p in (orphan, running, kept, own)] == [False, True, True, True]
+
+
+def with_java(tmp_path: Path, script: str) -> Installation:
+    return Installation(tmp_path, scripted_java(tmp_path / "jdk", script))
+
+
+def assert_was_not_decided(installation: Installation, part: Path) -> None:
+    """Not by what happened, nor by a start a while later that finds a Java that works."""
+    assert part.exists()
+    assert not list(installation.archive.folder.glob("*.unusable"))
+    aged(part, ABANDONED_SECONDS + 60)
+    program = installation.java.home / "bin" / "java"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    installation.archive.adopt_finished()
+    assert installation.archive.path.exists()
+
+
+def test_a_jvm_that_takes_too_long_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = with_java(tmp_path, "exec sleep 30")
+    part = installation.finished()
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "PROBE_SECONDS", 0.2)
+        installation.archive.adopt_finished()
+    assert_was_not_decided(installation, part)
+
+
+def test_a_jvm_that_was_killed_is_asked_again(tmp_path: Path) -> None:
+    installation = with_java(tmp_path, "kill -9 $$")
+    part = installation.finished()
+    installation.archive.adopt_finished()
+    assert_was_not_decided(installation, part)
+
+
+def test_a_jvm_that_can_not_be_started_is_asked_again(installation: Installation) -> None:
+    part = installation.finished()
+    aged(part, ABANDONED_SECONDS + 60)
+    (installation.java.home / "bin" / "java").unlink()
+    installation.archive.adopt_finished()
+    assert_was_not_decided(installation, part)
+
+
+def test_a_class_path_that_is_no_text_is_no_error(installation: Installation) -> None:
+    part = installation.finished()
+    next(installation.archive.folder.glob("*.classpath")).write_bytes(b"\xff")
+    installation.archive.adopt_finished()
+    assert part.exists()
+    assert not installation.archive.path.exists()
+
+
+def test_a_runtime_that_can_not_map_archives_gets_another_try_in_time(tmp_path: Path) -> None:
+    installation = with_java(tmp_path, "exit 1")
+    installation.finished()
+    installation.archive.adopt_finished()
+    (mark,) = installation.archive.folder.glob("*.unusable")
+    aged(mark, FORGOTTEN_SECONDS - 60)
+    assert installation.archive.java_options() == [*QUIET]
+    aged(mark, FORGOTTEN_SECONDS + 60)
+    assert installation.archive.java_options()[0].startswith("-XX:ArchiveClassesAtExit=")
+
+
+def test_options_from_the_environment_do_not_reach_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"):
+        monkeypatch.setenv(name, "-Xshare:off")
+    monkeypatch.setenv("KEPT", "1")
+    script = 'test -z "$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS" && test -n "$KEPT"'
+    installation = with_java(tmp_path, script)
+    installation.finished()
+    installation.archive.adopt_finished()
+    assert installation.archive.path.exists()
+
+
+def test_a_class_path_is_replaced_in_one_step(installation: Installation) -> None:
+    installation.part(b"")
+    (noted,) = installation.archive.folder.glob("*.classpath")
+    with noted.open() as reader:
+        installation.archive.remember_class_path("other")
+        assert reader.read() == installation.class_path
+    assert noted.read_text() == "other"
+    assert not list(installation.archive.folder.glob("*.tmp"))
+
+
+def test_a_class_path_that_can_not_be_noted_is_no_error(
+    installation: Installation, foreign_folder: Path, as_nobody: Callable
+) -> None:
+    installation.archive.remember_class_path("the folder is gone")
+    foreign_folder.chmod(0o555)
+    archive = replace(installation.archive, folder=foreign_folder)
+    with as_nobody():
+        archive.remember_class_path("read-only")
+    assert not installation.archive.folder.exists()
+    assert list(foreign_folder.iterdir()) == []
+
+
+def test_folders_are_made_for_the_user_alone(installation: Installation) -> None:
+    installation.archive.java_options()
+    folder = installation.archive.folder
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o700] * 2
+
+
+def test_archives_that_others_could_write_are_made_again(installation: Installation) -> None:
+    installation.finished()
+    installation.archive.adopt_finished()
+    archive = installation.archive
+    archive.folder.chmod(0o775)
+    assert archive.java_options() == [*QUIET]
+    archive.adopt_finished()
+    assert list(archive.folder.iterdir()) == []
+    assert archive.folder.stat().st_mode & 0o777 == 0o755
+    assert archive.java_options()[0].startswith("-XX:ArchiveClassesAtExit=")
+
+
+def test_an_archive_does_not_depend_on_the_umask(installation: Installation) -> None:
+    installation.finished().chmod(0o666)
+    installation.archive.adopt_finished()
+    assert installation.archive.java_options()[0].startswith("-XX:SharedArchiveFile=")

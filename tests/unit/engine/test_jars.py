@@ -315,3 +315,46 @@ def test_verify_finds_what_is_missing_and_what_was_altered(
     assert verify([ALPHA, BETA], cache=cache) == []
     (cache / ALPHA.file_name).write_bytes(b"x" * len(CONTENT))
     assert verify([ALPHA, BETA, gone], cache=cache) == [ALPHA, gone]
+
+
+def test_folders_are_made_for_the_user_alone(repository: Repository, cache: Path) -> None:
+    cache.parent.parent.chmod(0o755)
+    resolve([ALPHA], cache=cache, repository=repository.url)
+    assert [path.stat().st_mode & 0o777 for path in (cache, cache.parent)] == [0o700] * 2
+    assert cache.parent.parent.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+def test_a_folder_that_others_could_write_is_closed_and_its_jars_verified(
+    repository: Repository, cache: Path, mode: int
+) -> None:
+    resolve([ALPHA, BETA], cache=cache, repository=repository.url)
+    (cache / ALPHA.file_name).write_bytes(b"x" * len(CONTENT))
+    cache.chmod(mode)
+    (path, _) = resolve([ALPHA, BETA], cache=cache, repository=repository.url)
+    assert path.read_bytes() == CONTENT
+    assert cache.stat().st_mode & 0o777 == mode & 0o755
+    assert len(repository.asked) == 3  # what was whole isn't fetched again
+
+
+def test_a_jar_that_others_could_write_is_closed_and_verified(
+    repository: Repository, cache: Path
+) -> None:
+    (path,) = resolve([ALPHA], cache=cache, repository=repository.url)
+    path.write_bytes(b"x" * len(CONTENT))
+    path.chmod(0o666)
+    resolve([ALPHA], cache=cache, repository=repository.url)
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_jar_in_a_folder_of_others_is_refused_unless_it_is_right(
+    foreign_folder: Path, as_nobody: Callable
+) -> None:
+    (foreign_folder / ALPHA.file_name).write_bytes(CONTENT)
+    (foreign_folder / BETA.file_name).write_bytes(b"x" * len(OTHER))
+    foreign_folder.chmod(0o777)
+    with as_nobody():
+        assert resolve([ALPHA], cache=foreign_folder, repository="http://127.0.0.1:1")
+        with pytest.raises(JarUnavailableError, match=r"beta-1\.0\.jar"):
+            resolve([BETA], cache=foreign_folder, repository="http://127.0.0.1:1")
