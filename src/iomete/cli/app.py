@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from iomete.cli.reader import ReaderGoneError, drop_output, read_statement
 from iomete.errors import IometeError, outcome_of
 
 INTERRUPTED_EXIT_CODE = 130  # as shells say it: 128 + SIGINT
 
+
+class Commands(TyperGroup):
+    """The commands; a pipe that breaks is left to `main`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
+
+
 app = typer.Typer(
+    cls=Commands,
     name="iomete",
     help="A governed lakehouse: Apache Spark and Apache Iceberg in one object.",
     no_args_is_help=True,
@@ -69,7 +83,7 @@ def sql(
     from iomete.cli.rows import write_rows
     from iomete.session import connect
 
-    text = sys.stdin.read() if query == "-" else query
+    text = read_statement(query)
     parameters = _parameters(parameter or [])
     with connect(folder) as lake:
         write_rows(lake.sql(text, **parameters), output, limit=limit)
@@ -82,21 +96,25 @@ def shell(
         bool, typer.Option("--python", help="A Python prompt with `lake` and `spark`.")
     ] = False,
 ) -> None:
-    """Open a SQL prompt on the lakehouse."""
+    """Open a SQL prompt on the lakehouse, or run the statements of standard input.
+
+    Statements from a pipe or a file go on after an error; the exit code is the first error's.
+    """
     from iomete.cli.prompt import python_prompt, sql_prompt
     from iomete.session import connect
 
     with connect(folder) as lake:
-        (python_prompt if python else sql_prompt)(lake)
+        code = (python_prompt if python else sql_prompt)(lake)
+    raise typer.Exit(code)
 
 
 @app.command()
 def settings(folder: Folder = None) -> None:
     """Print every setting with its value and where it came from."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from iomete.cli.console import Console
     from iomete.folder import LakehouseFolder
     from iomete.settings import load_settings
 
@@ -168,20 +186,37 @@ def version(folder: Folder = None) -> None:
 def main() -> None:
     """Run the command line; an error prints its message and hint, and ends with its exit code."""
     try:
+        code = _run()
+        sys.stdout.flush()
+    except (ReaderGoneError, BrokenPipeError):  # the reader of our output has gone, as `head` does
+        drop_output()
+        code = 0
+    except OSError as error:
+        drop_output()
+        _print_error(_system_error(error))
+        code = 1
+    sys.exit(code)
+
+
+def _run() -> str | int | None:
+    try:
         app()
+    except SystemExit as end:  # typer's way to return
+        return end.code
     except IometeError as error:
         _print_error(error)
-        _end(outcome_of(error).exit_code)
+        return outcome_of(error).exit_code
     except KeyboardInterrupt:
-        _end(INTERRUPTED_EXIT_CODE)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _end(0)
+        return INTERRUPTED_EXIT_CODE
+    return 0
 
 
-def _end(code: int) -> None:
-    sys.stdout.flush()
-    sys.exit(code)
+def _system_error(error: OSError) -> IometeError:
+    """Return what the operating system refused, in one line."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return IometeError("The current folder does not exist.", hint="cd to one that does")
+    where = f"`{error.filename}`: " if error.filename is not None else ""
+    return IometeError(f"{where}{error.strerror or error}")
 
 
 def _print_error(error: IometeError) -> None:

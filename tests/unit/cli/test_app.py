@@ -256,5 +256,33 @@ def test_a_reader_that_has_gone_is_no_error(lake: Path) -> None:
         [PROGRAM, "settings"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writer)
-    assert done.stderr == ""
-    assert done.returncode in (0, 1)  # 1 is typer's answer
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line(lake: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, "settings"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
+
+
+def test_a_folder_that_is_gone_is_two_lines(lake: Path) -> None:
+    script = 'rmdir "$PWD"; exec "$0" settings'
+    lake.mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, PROGRAM], cwd=lake, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The current folder does not exist.\nHint: ")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_input_that_is_not_utf8_is_refused(lake: Path) -> None:
+    done = subprocess.run(
+        [PROGRAM, "sql", "-"], input=b"\xff\xfe", capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Error: Standard input is not UTF-8 text.\nHint: ")
+    assert not lake.exists()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Row
+from pyspark.sql import types as t
 from rich.console import Console
 from rich.table import Table
 
-from iomete.cli.rows import _cell, _plain, _text
+from iomete.cli.rows import _as_json, _cell, _plain, _portable_type, _text, write_rows
+from iomete.errors import QueryError
 
 DAY = dt.date(2024, 2, 29)
 
@@ -57,6 +60,51 @@ def test_values_are_written_as_sql_people_expect(value: object, text: str) -> No
 )
 def test_nested_values_are_written_as_json(value: Any, found: Any) -> None:
     assert json.loads(_text(value)) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        (float("nan"), "NaN"),
+        ([float("inf"), float("-inf")], ["Infinity", "-Infinity"]),
+        (decimal.Decimal("1.50"), "1.50"),
+        ({decimal.Decimal("1.0"): b"\xff"}, {"1.0": "ff"}),
+    ],
+)
+def test_json_is_valid_and_exact(value: Any, found: Any) -> None:
+    assert json.loads(json.dumps(_as_json(value), allow_nan=False)) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "fetched"),
+    [
+        (t.IntegerType(), "int"),
+        (t.BinaryType(), "binary"),
+        (t.DecimalType(10, 2), "decimal(10,2)"),
+        (t.DateType(), "string"),
+        (t.TimestampNTZType(), "string"),
+        (t.DayTimeIntervalType(), "string"),
+        (t.ArrayType(t.DateType()), "array<string>"),
+        (t.MapType(t.DateType(), t.TimestampType()), "map<string,string>"),
+        (t.MapType(t.BinaryType(), t.IntegerType()), "string"),
+        (
+            t.StructType().add("a", t.StructType().add("b", t.DateType())),
+            "struct<a:struct<b:string>>",
+        ),
+    ],
+)
+def test_what_python_can_not_hold_is_fetched_as_text(kind: t.DataType, fetched: str) -> None:
+    assert _portable_type(kind).simpleString() == fetched
+
+
+def test_json_refuses_columns_of_one_name() -> None:
+    frame: Any = SimpleNamespace(columns=["a", "b", "a"])
+    with pytest.raises(QueryError, match=r"one name: `a`\.") as caught:
+        write_rows(frame, "json")
+    assert "aliases" in str(caught.value.hint)
 
 
 def test_json_keeps_letters_readable() -> None:

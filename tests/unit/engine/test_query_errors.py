@@ -115,6 +115,40 @@ def test_what_java_throws_is_translated() -> None:
     assert caught.value.message == "java.lang.IllegalStateException: closed"
 
 
+class Caused(JavaException):
+    """A Java exception that has a cause, and a name if it is Spark's."""
+
+    def __init__(self, text: str, condition: str | None, cause: JavaException | None) -> None:
+        super().__init__(f"org.apache.spark.SparkException: {text}")
+        self.getMessage = lambda: text
+        self.getCondition = lambda: condition
+        self.getSqlState = lambda: "P0001" if condition else None
+        self.getCause = lambda: cause
+
+
+AWAITED = "Exception thrown in awaitResult:"
+
+
+def test_the_cause_that_spark_names_is_the_error() -> None:
+    raised = Caused("[USER_RAISED_EXCEPTION] no SQLSTATE: P0001", "USER_RAISED_EXCEPTION", None)
+    thrown = Caused(AWAITED, None, Caused("Job aborted", None, raised))
+    with pytest.raises(QueryError) as caught, translate_errors():
+        raise Py4JJavaError("An error occurred while calling o1.getResult", thrown)
+    assert caught.value.message == "[USER_RAISED_EXCEPTION] no SQLSTATE: P0001"
+    assert (caught.value.condition, caught.value.sql_state) == ("USER_RAISED_EXCEPTION", "P0001")
+
+
+def test_without_a_named_cause_the_first_that_tells_something_is_the_error() -> None:
+    thrown = Caused(AWAITED, None, JavaException("java.io.IOException: lost\n\tat a.B.c(D.java:1)"))
+    with pytest.raises(QueryError, match=r"^java\.io\.IOException: lost$"), translate_errors():
+        raise Py4JJavaError("An error occurred while calling o1.getResult", thrown)
+
+
+def test_a_reader_that_has_gone_is_no_error_of_the_engine() -> None:
+    with pytest.raises(BrokenPipeError), translate_errors():
+        raise BrokenPipeError
+
+
 @pytest.mark.parametrize("raised", [Py4JNetworkError("gone"), ConnectionRefusedError(111, "no")])
 def test_a_java_process_that_is_gone_is_an_error_of_the_engine(raised: Exception) -> None:
     with pytest.raises(EngineError, match=r"ended.*Hint: call close\(\)"), translate_errors():
