@@ -17,6 +17,7 @@ from iomete.engine import (
     SparkConfiguration,
     adopt,
     cache_folder,
+    check_catalog_database,
     configure,
     install_session_catalog,
     resolve_catalogs,
@@ -253,6 +254,9 @@ def _open(
     spark: SparkSession | None,
 ) -> Lakehouse:
     folder.make()
+    catalogs = described_catalogs(folder, loaded)
+    if any(c.settings.type == "jdbc" and c.settings.uri is None for c in catalogs):
+        check_catalog_database(folder.catalog_database)
     configuration = spark_configuration(folder, loaded)
     opening = _StoreOpening(folder, loaded)
     try:
@@ -275,7 +279,7 @@ def _open(
         principal=principal,
         engine=engine,
         store=store,
-        catalogs=described_catalogs(folder, loaded),
+        catalogs=catalogs,
     )
 
 

@@ -6,6 +6,7 @@ from iomete.engine.lifecycle import Engine, adopt, running_session, start
 from iomete.engine.preparation import cache_folder, configure, prepare
 from iomete.engine.query_errors import as_query_error, translate_errors
 from iomete.engine.session_catalog import install_session_catalog
+from iomete.engine.sqlite_catalog import check_catalog_database
 
 __all__ = [
     "DEFAULT_CATALOG",
@@ -15,6 +16,7 @@ __all__ = [
     "adopt",
     "as_query_error",
     "cache_folder",
+    "check_catalog_database",
     "configure",
     "install_session_catalog",
     "prepare",

@@ -164,14 +164,14 @@ def tighten(path: Path) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for the user alone.
+    """Make a folder, and those above it that are missing, which only the user can write.
 
     Raises:
         OSError: If it can't be made.
     """
     missing = [path for path in folder.parents if not path.exists()]
     for path in (*reversed(missing), folder):
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o755, exist_ok=True)
 
 
 def _is_usable(cache: Path, artifact: Artifact, *, trusted: bool) -> bool:

