@@ -20,7 +20,8 @@ setup: $(VENV)/.synced $(JAR)  ## install everything into .venv and build the Sp
 demo: setup  ## run the main job: a lakehouse of real flights
 	$(BIN)/iomete demo
 
-test: setup  ## every test: unit, contract, Spark, notebooks
+test: setup  ## every test: JVM, unit, contract, Spark, notebooks
+	jvm/mvnw -q -f jvm/pom.xml verify
 	$(BIN)/pytest
 
 test-fast: setup  ## the tests that start no Spark

@@ -169,7 +169,7 @@ with iomete.connect("lakehouse") as lake:
     print(lake.sql("SELECT 1").first()[0])
 """
     )
-    assert done.stdout.splitlines() == ["call close(), then iomete.connect() again", "1"]
+    assert done.stdout.splitlines() == ["call iomete.connect() again", "1"]
 
 
 def _wait_until_gone(pid: int) -> None:
