@@ -36,7 +36,7 @@ def translate_errors() -> Iterator[None]:
     except (Py4JNetworkError, ConnectionError, EOFError) as error:
         raise EngineError(
             "The Java process behind this lakehouse has ended.",
-            hint="call close(), then iomete.connect() again",
+            hint="call iomete.connect() again",
         ) from error
 
 
