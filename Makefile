@@ -33,7 +33,7 @@ check: setup  ## format, lint, types, layers, unit tests, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit
-	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 format: setup  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(SOURCES)
