@@ -22,7 +22,8 @@ demo: setup  ## run the main job: a lakehouse of real flights
 
 test: setup  ## every test: JVM, unit, contract, Spark, notebooks
 	jvm/mvnw -q -f jvm/pom.xml verify
-	$(BIN)/pytest
+	$(BIN)/pytest tests/unit tests/contract
+	$(BIN)/pytest tests/spark tests/notebooks
 
 test-fast: setup  ## the tests that start no Spark
 	$(BIN)/pytest tests/unit tests/contract

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from iomete.engine.lifecycle import SPARK_VERSION, check_spark_version, running_session
+from iomete.engine.lifecycle import SPARK_VERSION, check_spark_version
 from iomete.errors import UnsupportedVersionError
 
 
@@ -28,4 +30,6 @@ def test_a_spark_home_of_another_version_is_refused(
 
 
 def test_no_session_runs_in_a_process_that_started_none() -> None:
-    assert running_session() is None
+    ask = "from iomete.engine import running_session; print(running_session())"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None"]
