@@ -171,13 +171,13 @@ def version(folder: Folder = None) -> None:
     from iomete.folder import LakehouseFolder
     from iomete.settings import load_settings
 
+    settings = load_settings(LakehouseFolder.at(folder).root).settings
     typer.echo(f"iomete {__version__}")
     typer.echo(f"Python {platform.python_version()}")
     typer.echo(f"Spark {installed('pyspark')}")
     for artifact in CORE_ARTIFACTS[:2]:
         typer.echo(f"{artifact.name} {artifact.version}")
     try:
-        settings = load_settings(LakehouseFolder.at(folder).root).settings
         typer.echo(f"Java {find_java(settings.engine.java_home).version}")
     except IometeError as error:
         typer.echo(f"Java: {error}")

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iomete.engine.jars import is_trusted, make_private, tighten
+from iomete.engine.jars import is_trusted, make_guarded, tighten
 
 if TYPE_CHECKING:
     from iomete.engine.java import Java
@@ -115,7 +115,7 @@ class ClassArchive:
 
     def _can_write(self) -> bool:
         try:
-            make_private(self.folder)
+            make_guarded(self.folder)
         except OSError:
             return False
         return os.access(self.folder, os.W_OK) and is_trusted(self.folder)

@@ -163,7 +163,7 @@ def tighten(path: Path) -> bool:
     return False
 
 
-def make_private(folder: Path) -> None:
+def make_guarded(folder: Path) -> None:
     """Make a folder, and those above it that are missing, which only the user can write.
 
     Raises:
@@ -193,7 +193,7 @@ def _is_whole(cache: Path, artifact: Artifact) -> bool:
 
 def _make(cache: Path) -> None:
     try:
-        make_private(cache)
+        make_guarded(cache)
     except OSError as error:
         raise JarUnavailableError(
             f"The cache folder `{cache}` can't be made: {error.strerror}.",

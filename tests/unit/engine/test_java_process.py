@@ -169,6 +169,7 @@ def test_a_progress_bar_passes_without_its_line_end() -> None:
         jvm.relay.booted()
         jvm.write(b"\r[Stage 0:=>   ]")
         wait_until(lambda: jvm.shown == "\r[Stage 0:=>   ]")
+        assert jvm.relay.tail() == "[Stage 0:=>   ]"
 
 
 def test_once_booted_nothing_is_left_out() -> None:
