@@ -1,0 +1,57 @@
+package io.iomete.spark.governance.masks
+
+import java.nio.{ByteBuffer, ByteOrder}
+
+import org.apache.spark.unsafe.Platform
+import org.apache.spark.unsafe.types.UTF8String
+
+/** A string's bytes, hashed, as 64 lower-case hexadecimal digits. */
+private[masks] final case class HashedText(key: HashKey) extends ValueMask {
+  override def name: String = "hashed"
+
+  override def apply(value: Any): Any = {
+    val text = value.asInstanceOf[UTF8String]
+    UTF8String.fromBytes(HashedText.hexadecimal(text.getBaseObject match {
+      case bytes: Array[Byte] =>
+        key.digest(bytes, (text.getBaseOffset - Platform.BYTE_ARRAY_OFFSET).toInt, text.numBytes)
+      case _ => key.digest(text.getBytes, 0, text.numBytes)
+    }))
+  }
+}
+
+private[masks] object HashedText {
+  private val digits: Array[Byte] = "0123456789abcdef".getBytes
+
+  private def hexadecimal(bytes: Array[Byte]): Array[Byte] = {
+    val text = new Array[Byte](2 * bytes.length)
+    var i = 0
+    while (i < bytes.length) {
+      text(2 * i) = digits((bytes(i) >> 4) & 0xf)
+      text(2 * i + 1) = digits(bytes(i) & 0xf)
+      i += 1
+    }
+    text
+  }
+}
+
+/** The 32 bytes of a binary value's hash. */
+private[masks] final case class HashedBinary(key: HashKey) extends ValueMask {
+  override def name: String = "hashed"
+
+  override def apply(value: Any): Any = {
+    val bytes = value.asInstanceOf[Array[Byte]]
+    key.digest(bytes, 0, bytes.length)
+  }
+}
+
+/** The first 8 bytes of the hash of a number's 8 bytes, most significant first on both sides. */
+private[masks] final case class HashedLong(key: HashKey) extends ValueMask {
+  override def name: String = "hashed"
+
+  override def apply(value: Any): Any = {
+    val bytes = ByteBuffer.allocate(java.lang.Long.BYTES).order(ByteOrder.BIG_ENDIAN)
+    bytes.putLong(value.asInstanceOf[Long])
+    val digest = key.digest(bytes.array, 0, java.lang.Long.BYTES)
+    ByteBuffer.wrap(digest).order(ByteOrder.BIG_ENDIAN).getLong
+  }
+}
