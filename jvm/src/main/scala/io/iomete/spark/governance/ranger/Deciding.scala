@@ -1,0 +1,188 @@
+package io.iomete.spark.governance.ranger
+
+import java.util.Collections
+
+import scala.jdk.CollectionConverters._
+
+import org.apache.ranger.plugin.contextenricher.RangerTagForEval
+import org.apache.ranger.plugin.policyengine.{RangerAccessRequestImpl, RangerAccessResult, RangerPolicyEngine}
+
+import io.iomete.spark.governance.decisions._
+
+/** Puts questions about one snapshot to Ranger, as of one moment.
+  *
+  * Holders of the role `admin` are answered without asking: an override of somebody's making has the
+  * same priority as the built-in policies of administrators, and Ranger lets the denial win. They
+  * must be able to see and mend what policies do, malformed ones included.
+  */
+private final class Deciding(snapshot: Snapshot, time: Long) {
+  private val ranger = snapshot.ranger
+  private val tags = snapshot.tags
+
+  def read(name: String, table: TableResource, columns: Seq[String]): ReadDecision =
+    snapshot.principals.find(name) match {
+      case None                               => Deciding.nothing
+      case Some(principal) if principal.isAdmin => everything(columns)
+      case Some(principal)                    => new TableReading(principal, table, columns).decision
+    }
+
+  def isKnown(name: String, table: TableResource): Boolean =
+    isAnythingAllowed(name, Seq(table.catalog, table.namespace, table.table))
+
+  def isNamespaceKnown(name: String, catalog: String, namespace: String): Boolean =
+    isAnythingAllowed(name, Seq(catalog, namespace)) ||
+      snapshot.namespaces
+        .subSet(namespace + ".", namespace + "/") // `/` follows `.`: all that begins with it
+        .asScala
+        .exists(below => isAnythingAllowed(name, Seq(catalog, below)))
+
+  def isCatalogKnown(name: String, catalog: String): Boolean = isAnythingAllowed(name, Seq(catalog))
+
+  def isAllowed(name: String, action: String, parts: Seq[String]): Boolean =
+    snapshot.principals.find(name).exists { principal =>
+      principal.isAdmin || {
+        val table = Option.when(parts.sizeIs == 3)(TableResource(parts(0), parts(1), parts(2)))
+        table.flatMap(snapshot.broken.of).isEmpty &&
+        access(principal, action, parts).getIsAllowed && !isDeniedAbove(principal, action, parts)
+      }
+    }
+
+  def isPathAllowed(name: String, action: String, path: String): Boolean =
+    snapshot.principals.find(name).exists { principal =>
+      principal.isAdmin || snapshot.broken.ofPaths.isEmpty && PathNames.canonical(path).exists { path =>
+        def ask(path: String, scope: RangerAccessRequestImpl => Unit) =
+          new ranger.Question(principal, action, RangerLibrary.path(path), noTags, time, scope).access
+        def allowed(path: String) = ask(path, _ => ()).getIsAllowed
+        // All below: any name there, and no denial of one.
+        allowed(path) && allowed(s"$path/${Deciding.anyName}") && !isExplicit(ask(s"$path/", RangerLibrary.orBelowPath))
+      }
+    }
+
+  private def everything(columns: Seq[String]): ReadDecision =
+    ReadDecision(columns.toSet, Set.empty, Map.empty, None, snapshot.adminPolicies, None)
+
+  private val noTags = Collections.emptySet[RangerTagForEval]()
+
+  private def access(principal: Principal, action: String, parts: Seq[String]): RangerAccessResult = {
+    val resource = RangerLibrary.resource(parts, ownerOf(parts))
+    new ranger.Question(principal, action, resource, tags.of(parts, resource), time).access
+  }
+
+  private def ownerOf(parts: Seq[String]): Option[String] = snapshot.owners.get(Deciding.nameParts(parts.take(3)))
+
+  private def isAnythingAllowed(name: String, parts: Seq[String]): Boolean =
+    snapshot.principals.find(name).exists { principal =>
+      def allowed(action: String) = {
+        val resource = RangerLibrary.resource(parts, ownerOf(parts))
+        val attached = tags.ofOrWithin(parts, resource)
+        new ranger.Question(principal, action, resource, attached, time, RangerLibrary.orWithin).access.getIsAllowed
+      }
+      // One question for the many things that nothing is granted on. It is not precise for the rest:
+      // Ranger's `any` passes over denials.
+      principal.isAdmin || allowed(RangerPolicyEngine.ANY_ACCESS) && Deciding.actions.exists(allowed)
+    }
+
+  /** Ranger takes a denial on a table for one of the table's own actions, not of its columns. */
+  private def isDeniedAbove(principal: Principal, action: String, parts: Seq[String]): Boolean =
+    snapshot.deniesAbove &&
+      (1 until parts.size).exists(depth => isExplicit(access(principal, action, parts.take(depth))))
+
+  private def isExplicit(result: RangerAccessResult): Boolean = !result.getIsAllowed && result.getPolicyId >= 0
+
+  /** One answer to [[read]]. */
+  private final class TableReading(principal: Principal, table: TableResource, columns: Seq[String]) {
+    private val tableParts = Seq(table.catalog, table.namespace, table.table)
+    private val owner = ownerOf(tableParts)
+    private val visible = Set.newBuilder[String]
+    private val denied = Set.newBuilder[String]
+    private val masks = Map.newBuilder[String, MaskRule]
+    private val policies = scala.collection.mutable.SortedSet.empty[Long]
+
+    def decision: ReadDecision = {
+      val (paths, whole) = splitPaths
+      if (!isDeniedAbove(principal, "select", tableParts :+ "")) whole.foreach(column)
+      else denied ++= whole
+      val seen = visible.result()
+      if (seen.isEmpty) Deciding.nothing.copy(denied = denied.result(), policies = policies.toSeq)
+      else
+        snapshot.broken.of(table) match {
+          case Some(reason) => Deciding.nothing.copy(broken = Some(reason))
+          case None =>
+            val seenPaths = paths.filter(path => Deciding.prefixes(path).exists(p => seen.exists(_.equalsIgnoreCase(p))))
+            seenPaths.foreach(structField)
+            ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, None)
+        }
+    }
+
+    private def splitPaths: (Seq[String], Seq[String]) =
+      if (!columns.exists(_.contains('.'))) (Nil, columns)
+      else {
+        val folded = columns.map(ResourceNames.column).toSet
+        columns.partition(name => Deciding.prefixes(ResourceNames.column(name)).exists(folded))
+      }
+
+    private def column(name: String): Unit = {
+      val question = ask(name)
+      val answer = question.access
+      if (answer.getPolicyId >= 0) policies += answer.getPolicyId
+      if (answer.getIsAllowed) {
+        visible += name
+        mask(name, question)
+      } else if (isExplicit(answer)) denied += name
+    }
+
+    /** A field is visible with its column; a denial of the field leaves nulls in its place. */
+    private def structField(path: String): Unit = {
+      val question = ask(path)
+      val answer = question.access
+      if (isExplicit(answer)) {
+        policies += answer.getPolicyId
+        val key = ResourceNames.column(path)
+        masks += key -> MaskRule(key, Mask.Nullify, answer.getPolicyId)
+      } else mask(path, question)
+    }
+
+    private def ask(column: String): ranger.Question = {
+      val parts = tableParts :+ ResourceNames.column(column)
+      val resource = RangerLibrary.resource(parts, owner)
+      new ranger.Question(principal, "select", resource, tags.of(parts, resource), time)
+    }
+
+    private def mask(column: String, question: ranger.Question): Unit = {
+      val answer = question.mask
+      if (answer.isMaskEnabled) {
+        val (mask, policy) = snapshot.rules.masks(answer.getMaskedValue)
+        val key = ResourceNames.column(column)
+        masks += key -> MaskRule(key, mask, policy)
+      }
+    }
+
+    private def filter: Option[RowFilterRule] = {
+      val resource = RangerLibrary.resource(tableParts, owner)
+      val answer = new ranger.Question(principal, "select", resource, tags.of(tableParts, resource), time).filter
+      Option.when(answer.isRowFilterEnabled) {
+        val (predicate, policy) = snapshot.rules.filters(answer.getFilterExpr)
+        RowFilterRule(predicate, policy)
+      }
+    }
+  }
+}
+
+private object Deciding {
+  val nothing: ReadDecision = ReadDecision(Set.empty, Set.empty, Map.empty, None, Nil, None)
+
+  /** In the order of how likely someone holds one. */
+  private val actions = Seq("select", "insert", "use", "update", "delete", "create", "alter", "drop", "execute")
+
+  /** A name that nobody's policy singles out. */
+  private val anyName = "\u0001any"
+
+  private def prefixes(path: String): Seq[String] =
+    path.indices.filter(path.charAt(_) == '.').map(path.substring(0, _))
+
+  private def nameParts(parts: Seq[String]): Seq[String] = parts match {
+    case Seq(catalog, namespace, table) => FullNames.parts(catalog, namespace) :+ table
+    case Seq(catalog, namespace)        => FullNames.parts(catalog, namespace)
+    case other                          => other
+  }
+}

@@ -1,0 +1,89 @@
+package io.iomete.spark.governance.ranger
+
+import java.nio.file.{Files, Path}
+import java.nio.file.attribute.{BasicFileAttributes, FileTime}
+
+import scala.util.control.NonFatal
+
+/** The bundle in a file: loads it, and again whenever the file is another one.
+  *
+  * What can't be used never replaces what is in force.
+  */
+private final class PolicySource(file: Path) {
+  private var seen: Option[PolicySource.FileState] = None
+  @volatile private var loaded: Snapshot = first()
+  @volatile private var trouble: Option[String] = None
+
+  /** The last bundle that could be used. */
+  def snapshot: Snapshot = loaded
+
+  /** Why the file isn't in force, as long as it isn't. */
+  def problem: Option[String] = trouble
+
+  /** Looks at the file now. Whether another snapshot is in force. */
+  def refresh(): Boolean = synchronized {
+    val before = loaded
+    try {
+      val state = PolicySource.stateOf(file)
+      if (!seen.contains(state) || state.isYoung) {
+        val bytes = Files.readAllBytes(file)
+        take(Bundle.read(bytes))
+        // The state of before the reading: a change during it is met at the next look.
+        seen = Some(state)
+        trouble = None
+      }
+    } catch {
+      case NonFatal(error) => trouble = Some(PolicySource.describe(file, error))
+    }
+    loaded ne before
+  }
+
+  private def take(bundle: Bundle): Unit =
+    if (bundle.digest != loaded.digest) {
+      def refuse(what: String): Nothing =
+        throw new UnusableBundle(s"The policy bundle $what.", "publish the policies of this lakehouse again.")
+      if (bundle.lakehouse != loaded.lakehouse) refuse("belongs to another lakehouse")
+      if (bundle.version < loaded.version) {
+        refuse(s"has version ${bundle.version}, and version ${loaded.version} is in force")
+      }
+      if (bundle.version == loaded.version) refuse(s"is another one with the same version ${bundle.version}")
+      loaded = Snapshot.of(bundle)
+    }
+
+  private def first(): Snapshot =
+    try {
+      val state = PolicySource.stateOf(file)
+      val snapshot = Snapshot.of(Bundle.read(Files.readAllBytes(file)))
+      seen = Some(state)
+      snapshot
+    } catch {
+      case NonFatal(error) =>
+        throw new UnusableBundle(
+          PolicySource.describe(file, error),
+          "no session starts without its policies; see that the file is there and can be read.",
+          error
+        )
+    }
+}
+
+private object PolicySource {
+
+  /** What changes when a file is replaced. */
+  final case class FileState(modified: FileTime, size: Long, key: AnyRef) {
+
+    /** Whether the file may change again without a trace: clocks of file systems tick slowly. */
+    def isYoung: Boolean = System.currentTimeMillis() - modified.toMillis < youth
+  }
+
+  private val youth = 2000L
+
+  def stateOf(file: Path): FileState = {
+    val attributes = Files.readAttributes(file, classOf[BasicFileAttributes])
+    FileState(attributes.lastModifiedTime, attributes.size, String.valueOf(attributes.fileKey))
+  }
+
+  def describe(file: Path, error: Throwable): String = error match {
+    case unusable: UnusableBundle => s"`$file`: ${unusable.getMessage}"
+    case other                    => s"`$file` cannot be read: $other."
+  }
+}
