@@ -4,13 +4,21 @@
     ├── ConfigurationError (ValueError)       a setting or an argument is wrong
     │   ├── SettingsError                     one or more settings don't validate
     │   ├── SessionConflictError              this process already runs another lakehouse
+    │   ├── InvalidPolicyError                a policy doesn't validate; `problems` says where
     │   └── MissingExtraError (ImportError)   an optional dependency isn't installed
     ├── InvalidNameError (ValueError)         a name can't be parsed or isn't safe to create
     ├── NotFoundError (LookupError)           the object doesn't exist, or may not be seen
     │   ├── CatalogNotFoundError
     │   ├── NamespaceNotFoundError
-    │   └── TableNotFoundError
+    │   ├── TableNotFoundError
+    │   ├── ColumnNotFoundError
+    │   ├── PrincipalNotFoundError
+    │   ├── PolicyNotFoundError
+    │   └── TagNotFoundError
     ├── AlreadyExistsError
+    ├── StillNeededError                      it can't go or change: something rests on it
+    ├── AccessDeniedError (PermissionError)   the principal may not do this
+    ├── PolicyPublishError (RuntimeError)     a change is saved, but not in force
     ├── LakehouseFolderError (OSError)        the lakehouse folder can't be used
     ├── EngineError (RuntimeError)            Spark can't be started or used
     │   ├── JavaNotFoundError
@@ -65,6 +73,14 @@ class SessionConflictError(ConfigurationError):
     """This process already runs a lakehouse with other settings."""
 
 
+class InvalidPolicyError(ConfigurationError):
+    """One or more parts of a policy don't validate; `problems` lists all of them, with places."""
+
+    def __init__(self, problems: Iterable[str], *, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The policy is not valid: " + "; ".join(self.problems) + ".", hint=hint)
+
+
 class MissingExtraError(ConfigurationError, ImportError):
     """An optional dependency isn't installed."""
 
@@ -96,8 +112,36 @@ class TableNotFoundError(NotFoundError):
     """No table or view has this name."""
 
 
+class ColumnNotFoundError(NotFoundError):
+    """The table has no column of this name."""
+
+
+class PrincipalNotFoundError(NotFoundError):
+    """No user, group or role has this name."""
+
+
+class PolicyNotFoundError(NotFoundError):
+    """No policy has this id or name."""
+
+
+class TagNotFoundError(NotFoundError):
+    """No tag has this name."""
+
+
 class AlreadyExistsError(IometeError):
     """An object of this name exists."""
+
+
+class StillNeededError(IometeError):
+    """It can't be removed or changed, because something rests on it as it is."""
+
+
+class AccessDeniedError(IometeError, PermissionError):
+    """The principal may not do this."""
+
+
+class PolicyPublishError(IometeError, RuntimeError):
+    """A change of governance is saved, but Spark doesn't go by it yet."""
 
 
 class LakehouseFolderError(IometeError, OSError):
@@ -206,6 +250,9 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     LakehouseFolderError: Outcome(exit_code=6, http_status=500),
     EngineError: Outcome(exit_code=7, http_status=503),
     StoreError: Outcome(exit_code=8, http_status=503),
+    AccessDeniedError: Outcome(exit_code=9, http_status=403),
+    StillNeededError: Outcome(exit_code=10, http_status=409),
+    PolicyPublishError: Outcome(exit_code=11, http_status=503),
 }
 """Exit code of the CLI and HTTP status, by error class; a subclass takes its nearest base's."""
 

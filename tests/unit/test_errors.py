@@ -9,6 +9,7 @@ import pytest
 from iomete import errors
 from iomete.errors import (
     OUTCOMES,
+    InvalidPolicyError,
     IometeError,
     MissingExtraError,
     QueryError,
@@ -34,12 +35,15 @@ EXIT_CODES = {
     "JavaNotFoundError": 7,
     "PortInUseError": 7,
     "StoreBusyError": 8,
+    "AccessDeniedError": 9,
+    "StillNeededError": 10,
+    "PolicyPublishError": 11,
 }
 
 
 def made(kind: type[IometeError]) -> IometeError:
     """An error of any class, whatever its constructor asks for."""
-    if issubclass(kind, SettingsError):
+    if issubclass(kind, (SettingsError, InvalidPolicyError)):
         return kind(["problem"], hint="do this")
     if issubclass(kind, SessionNotPreparedError):
         return kind(["missing"], hint="do this")

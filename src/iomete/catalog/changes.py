@@ -1,0 +1,53 @@
+"""What tags and owners need of whoever answers for changes; governance does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
+    import sqlalchemy as sa
+
+
+class Changes(Protocol):
+    """Lets a principal read or change what is administered, and puts changes in force."""
+
+    @property
+    def author(self) -> str:
+        """The name that changes are recorded under."""
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Give a connection to read with.
+
+        Raises:
+            AccessDeniedError: The principal may not.
+        """
+
+    def changing(self) -> AbstractContextManager[sa.Connection]:
+        """Give a connection to change with; what was changed is in force afterwards.
+
+        Raises:
+            AccessDeniedError: The principal may not.
+        """
+
+    def next_id(self, connection: sa.Connection, counter: str, /) -> int:
+        """Return an id that `counter` never gave out before."""
+
+    def now(self) -> datetime:
+        """Return the time that a change is recorded at, in UTC."""
+
+    def check_user(self, connection: sa.Connection, name: str, /) -> str:
+        """Return the bare name of a user.
+
+        Raises:
+            PrincipalNotFoundError: There is none of this name.
+        """
+
+
+class Columns(Protocol):
+    """Tells what tables there are, and their columns."""
+
+    def columns(self, table: str, /) -> Sequence[tuple[str, str]] | None:
+        """Return name and type of a table's or view's columns; None if there is no such table."""

@@ -1,0 +1,246 @@
+"""What a Ranger policy from elsewhere may say: all that is enforced here, and nothing else.
+
+What Ranger would read and this engine wouldn't enforce is refused, never dropped: a policy that
+silently says less than it did is a hole.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from iomete.errors import InvalidPolicyError, IometeError
+from iomete.governance.documents import (
+    ALLOW_EXCEPTIONS,
+    DENIED,
+    DENY_EXCEPTIONS,
+    ITEMS,
+    TAG_PREFIX,
+    TAG_SERVICE,
+    Document,
+    PolicyType,
+)
+from iomete.governance.masks import Mask, check_mask
+from iomete.governance.principal_names import PrincipalKind, PrincipalName
+from iomete.governance.requests import MAX_POLICY_NAME_CHARACTERS, PATH_ACTIONS, TABLE_ACTIONS
+from iomete.governance.validity import check_period, from_schedule
+
+_LEVELS = {
+    frozenset({"path"}),
+    frozenset({"catalog", "namespace", "table", "column"}),
+    frozenset({"catalog", "namespace", "table"}),
+    frozenset({"catalog", "namespace"}),
+    frozenset({"catalog"}),
+}
+Nothing = Annotated[list[Any], Field(max_length=0)]
+Texts = list[Annotated[str, Field(min_length=1, max_length=2000)]]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Resource(_Model):
+    values: Annotated[Texts, Field(min_length=1)]
+    isExcludes: Literal[False] = False  # noqa: N815  # Ranger's own name, as all below
+    isRecursive: bool = False  # noqa: N815
+
+    @field_validator("values")
+    @classmethod
+    def _no_tokens(cls, values: list[str]) -> list[str]:
+        if any(brace in value for value in values for brace in "{}"):
+            raise ValueError("holds braces, which Ranger reads as tokens")
+        return values
+
+
+class _Access(_Model):
+    type: str
+    isAllowed: Literal[True] = True  # noqa: N815
+
+
+class _Item(_Model):
+    accesses: Annotated[list[_Access], Field(min_length=1)]
+    users: Texts = []
+    groups: Texts = []
+    roles: Texts = []
+    conditions: Nothing = []
+    delegateAdmin: Literal[False] = False  # noqa: N815
+
+    @model_validator(mode="after")
+    def _names_someone(self) -> _Item:
+        listed = {
+            PrincipalKind.USER: self.users,
+            PrincipalKind.GROUP: self.groups,
+            PrincipalKind.ROLE: self.roles,
+        }
+        if not any(listed.values()):
+            raise ValueError("names nobody")
+        for kind, names in listed.items():
+            for name in names:
+                if PrincipalName.parse(f"{kind}:{name}").name != name:
+                    raise ValueError(f"{kind} `{name}` can't be named")
+        return self
+
+
+class _MaskInfo(_Model):
+    dataMaskType: str  # noqa: N815
+    valueExpr: str | None = None  # noqa: N815
+    conditionExpr: Literal["", None] = None  # noqa: N815
+
+
+class _MaskItem(_Item):
+    dataMaskInfo: _MaskInfo  # noqa: N815
+
+
+class _FilterInfo(_Model):
+    filterExpr: str  # noqa: N815
+
+
+class _FilterItem(_Item):
+    rowFilterInfo: _FilterInfo  # noqa: N815
+
+
+class _Schedule(_Model):
+    startTime: str | None = None  # noqa: N815
+    endTime: str | None = None  # noqa: N815
+    timeZone: str | None = None  # noqa: N815
+    recurrences: Nothing = []
+
+
+class _Policy(_Model):
+    """`RangerPolicy`; members that say nothing here are taken and left out."""
+
+    service: Literal["iomete", "iomete_tag"]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_POLICY_NAME_CHARACTERS)]
+    policyType: Literal[0, 1, 2] = 0  # noqa: N815
+    policyPriority: Literal[0, 1] = 0  # noqa: N815
+    description: str | None = None
+    resources: dict[str, _Resource]
+    isAuditEnabled: bool = True  # noqa: N815
+    isEnabled: bool = True  # noqa: N815
+    policyItems: list[_Item] = []  # noqa: N815
+    denyPolicyItems: list[_Item] = []  # noqa: N815
+    allowExceptions: list[_Item] = []  # noqa: N815
+    denyExceptions: list[_Item] = []  # noqa: N815
+    dataMaskPolicyItems: list[_MaskItem] = []  # noqa: N815
+    rowFilterPolicyItems: list[_FilterItem] = []  # noqa: N815
+    validitySchedules: list[_Schedule] = []  # noqa: N815
+    conditions: Nothing = []
+    additionalResources: Nothing = []  # noqa: N815
+    isDenyAllElse: Literal[False] = False  # noqa: N815
+    zoneName: Literal["", None] = None  # noqa: N815
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip() or name.isdecimal():
+            raise ValueError("is not visible text, or is a number")
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> _Policy:
+        for problem in (self._of_levels(), self._of_items(), self._of_actions()):
+            if problem:
+                raise ValueError(problem)
+        self._check_masks()
+        for schedule in self.validitySchedules:
+            check_period(*from_schedule(schedule.model_dump(exclude_none=True)))
+        return self
+
+    @property
+    def _type(self) -> PolicyType:
+        return PolicyType(self.policyType)
+
+    def _of_levels(self) -> str | None:
+        levels = frozenset(self.resources)
+        if self.service == TAG_SERVICE:
+            return None if levels == {"tag"} else "resources: a tag policy is on tags"
+        if levels not in _LEVELS:
+            return f"resources: {', '.join(sorted(levels)) or 'nothing'} is no resource"
+        if self._type is PolicyType.MASK and "column" not in levels:
+            return "resources: a mask is on columns"
+        if self._type is PolicyType.ROW_FILTER and levels != {"catalog", "namespace", "table"}:
+            return "resources: a row filter is on tables"
+        return None
+
+    def _of_items(self) -> str | None:
+        expected = {ITEMS[self._type]}
+        if self._type is PolicyType.ACCESS:
+            expected |= {DENIED, ALLOW_EXCEPTIONS, DENY_EXCEPTIONS}
+        filled = {m for m in (*ITEMS.values(), DENIED, ALLOW_EXCEPTIONS, DENY_EXCEPTIONS)
+                  if getattr(self, m)}  # fmt: skip
+        if surplus := sorted(filled - expected):
+            return f"{surplus[0]}: not in a policy of type {self.policyType}"
+        if not filled & {*ITEMS.values(), DENIED}:
+            return "it has no items"
+        if self.service == TAG_SERVICE and self._type is PolicyType.ROW_FILTER:
+            return "policyType: row filters are on tables, not on tags"
+        return None
+
+    def _of_actions(self) -> str | None:
+        known: tuple[str, ...] = PATH_ACTIONS if "path" in self.resources else TABLE_ACTIONS
+        if self._type is not PolicyType.ACCESS:
+            known = ("select",)
+        prefix = TAG_PREFIX if self.service == TAG_SERVICE else ""
+        allowed = {f"{prefix}{action}" for action in known}
+        items = (*self.policyItems, *self.denyPolicyItems, *self.allowExceptions,
+                 *self.denyExceptions, *self.dataMaskPolicyItems,
+                 *self.rowFilterPolicyItems)  # fmt: skip
+        actions = (access.type for item in items for access in item.accesses)
+        return next(
+            (f"accesses: `{a}` is no action of it" for a in actions if a not in allowed), None
+        )
+
+    def _check_masks(self) -> None:
+        prefix = TAG_PREFIX if self.service == TAG_SERVICE else ""
+        for item in self.dataMaskPolicyItems:
+            info = item.dataMaskInfo
+            if not info.dataMaskType.startswith(prefix):
+                raise InvalidPolicyError([f"mask: `{info.dataMaskType}` lacks `{prefix}`"])
+            check_mask(Mask(type=info.dataMaskType.removeprefix(prefix), value=info.valueExpr))
+
+
+_SAY_NOTHING = frozenset(
+    """
+    id guid version createdBy updatedBy createTime updateTime resourceSignature serviceType options
+    policyLabels
+    """.split()  # noqa: SIM905  # reads better than a list of literals
+)
+"""Members of an export that say nothing of who may do what."""
+
+
+def check_document(document: object) -> Document:
+    """Return a policy as the store keeps it, if everything it says is enforced here.
+
+    Raises:
+        InvalidPolicyError: With everything that is wrong, and where.
+    """
+    if not isinstance(document, dict):
+        raise InvalidPolicyError([f"it is {type(document).__name__}, not an object"])
+    kept = {member: value for member, value in document.items() if member not in _SAY_NOTHING}
+    try:
+        policy = _Policy.model_validate(kept)
+    except ValidationError as error:
+        raise InvalidPolicyError([_problem(found) for found in error.errors()]) from error
+    except IometeError as error:
+        raise _as_invalid(error) from error
+    return policy.model_dump(exclude_defaults=True) | {
+        member: kept[member]
+        for member in ("service", "policyType", "policyPriority", "isAuditEnabled")
+        if member in kept
+    }
+
+
+def _problem(found: Any) -> str:
+    place = ".".join(str(step) for step in found["loc"])
+    message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        message = "is not enforced here"
+    return f"{place}: {message}" if place else message
+
+
+def _as_invalid(error: IometeError) -> InvalidPolicyError:
+    if isinstance(error, InvalidPolicyError):
+        return error
+    return InvalidPolicyError([error.message])

@@ -1,0 +1,99 @@
+"""Policies from and to files: the JSON that Ranger Admin exports and imports."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iomete.errors import ConfigurationError, InvalidPolicyError
+from iomete.governance.checks import PolicyChecks, Problems
+from iomete.governance.document_rules import check_document
+from iomete.governance.existence import check_against_tables
+from iomete.governance.specifications import from_document
+
+if TYPE_CHECKING:
+    from iomete.governance.documents import Document
+    from collections.abc import Sequence
+    from iomete.governance.policy_records import Policy
+
+_GIVEN_BY_THE_STORE = ("id", "version")
+
+
+def export_policies(policies: Sequence[Policy], path: str | Path | None = None) -> Document:
+    """Return policies as `RangerExportPolicyList`, and write them to a file if one is named.
+
+    Ids and versions are left out: they are this lakehouse's own.
+    """
+    exported = {
+        "metaDataInfo": {"Exported by": "iomete"},
+        "policies": [
+            {k: v for k, v in policy.document.items() if k not in _GIVEN_BY_THE_STORE}
+            for policy in policies
+        ],
+    }
+    if path is not None:
+        text = json.dumps(exported, ensure_ascii=False, indent=2) + "\n"
+        try:
+            Path(path).write_text(text, "utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"`{path}` can't be written: {error.strerror}.", hint="name another file"
+            ) from error
+    return exported
+
+
+def read_documents(source: Document | str | Path, problems: Problems) -> list[Document]:
+    """Return the policies of an export that are right by themselves; note what is wrong."""
+    content = _read(source) if isinstance(source, str | Path) else source
+    listed = content.get("policies") if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise ConfigurationError(
+            "This is no export of policies: it has no list `policies`.",
+            hint='give what lake.policies.export() returns: {"policies": [...]}',
+        )
+    documents = []
+    for position, document in enumerate(listed):
+        try:
+            documents.append(check_document(document))
+        except InvalidPolicyError as error:
+            name = document.get("name") if isinstance(document, dict) else None
+            problems.add_all(f"policies[{position}]" + (f" `{name}`" if name else ""), error)
+    for name, count in Counter(document["name"] for document in documents).items():
+        if count > 1:
+            problems.add(f"policy `{name}`", f"there are {count} of this name")
+    return documents
+
+
+def check_against_all_tables(
+    documents: Sequence[Document], checks: PolicyChecks, problems: Problems
+) -> None:
+    """Note what documents name that doesn't exist; those that no one call makes are for patterns.
+
+    Cost: what is asked about a table is asked once a policy.
+    """
+    for document in documents:
+        own = Problems()
+        try:
+            spec = from_document(document)
+        except InvalidPolicyError:
+            continue
+        check_against_tables(spec, checks, own)
+        try:
+            own.raise_any()
+        except InvalidPolicyError as error:
+            problems.add_all(f"policy `{spec.name}`", error)
+
+
+def _read(path: str | Path) -> object:
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"`{path}` can't be read: {error.strerror}.", hint="name the file of an export"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"`{path}` is not JSON: {error}.", hint="name the file of an export"
+        ) from error

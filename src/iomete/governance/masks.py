@@ -1,0 +1,172 @@
+"""The kinds of masks, and the mask types by which Ranger knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from iomete.errors import InvalidPolicyError
+
+
+class MaskKind(StrEnum):
+    """How a masked value is shown."""
+
+    REDACT = "redact"
+    """Letters, digits and marks of every script are replaced."""
+    PARTIAL = "partial"
+    """All but the last or first characters are hidden; values no longer than those, wholly."""
+    HASH = "hash"
+    """HMAC-SHA-256 with the lakehouse's own key: equal values stay equal."""
+    NULLIFY = "nullify"
+    CONSTANT = "constant"
+    """A given value, cast to the column's type."""
+    YEAR = "year"
+    """1 January of the same year."""
+    ROUND = "round"
+    """Rounded to digits after the point; negative: before it."""
+    CUSTOM = "custom"
+    """A SQL expression over the table's columns; `{col}` is the masked one."""
+    NONE = "none"
+    """Unmasked, where a policy asked later would mask."""
+
+
+_PLAIN = {
+    MaskKind.REDACT: "MASK",
+    MaskKind.HASH: "MASK_HASH",
+    MaskKind.NULLIFY: "MASK_NULL",
+    MaskKind.YEAR: "MASK_DATE_SHOW_YEAR",
+    MaskKind.NONE: "MASK_NONE",
+}
+_WITH_VALUE = {
+    MaskKind.CONSTANT: "MASK_CONSTANT",
+    MaskKind.ROUND: "MASK_ROUND",
+    MaskKind.CUSTOM: "CUSTOM",
+}
+_SHOW_LAST, _SHOW_FIRST = "MASK_SHOW_LAST", "MASK_SHOW_FIRST"
+_DEFAULT_SHOWN = 4
+_MAX_SHOWN = 10_000
+_MAX_DIGITS = 38
+"""Most digits of Spark's decimals."""
+
+_ARGUMENTS = {
+    MaskKind.PARTIAL: {"show_last", "show_first"},
+    MaskKind.CONSTANT: {"value"},
+    MaskKind.ROUND: {"digits"},
+    MaskKind.CUSTOM: {"expression"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A mask as Ranger has it; `value` is its parameter, as text."""
+
+    type: str
+    value: str | None = None
+
+    @property
+    def kind(self) -> MaskKind:
+        """Its kind."""
+        by_type = {name: kind for kind, name in (_PLAIN | _WITH_VALUE).items()}
+        return by_type.get(self.type, MaskKind.PARTIAL)
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """The arguments that `make_mask` makes it of, besides the kind."""
+        match self.kind:
+            case MaskKind.PARTIAL:
+                name = "show_last" if self.type.startswith(_SHOW_LAST) else "show_first"
+                return {name: int(self.value or _DEFAULT_SHOWN)}
+            case MaskKind.CONSTANT:
+                return {"value": self.value}
+            case MaskKind.ROUND:
+                return {"digits": int(self.value or 0)}
+            case MaskKind.CUSTOM:
+                return {"expression": self.value}
+        return {}
+
+
+MASK_TYPES = frozenset(
+    {
+        *_PLAIN.values(),
+        *_WITH_VALUE.values(),
+        _SHOW_LAST,
+        _SHOW_FIRST,
+        f"{_SHOW_LAST}_4",
+        f"{_SHOW_FIRST}_4",
+    }
+)
+
+
+def make_mask(kind: str, **arguments: object) -> Mask:
+    """Return the mask of a kind with its arguments; those that are None aren't given.
+
+    Raises:
+        InvalidPolicyError: There is no such kind, or the arguments don't fit it.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if kind not in set(MaskKind):
+        raise InvalidPolicyError(
+            [f"mask: `{str(kind)[:80]}` is no mask"], hint=f"one of {', '.join(MaskKind)}"
+        )
+    mask_kind = MaskKind(kind)
+    if surplus := sorted(given.keys() - _ARGUMENTS.get(mask_kind, set())):
+        raise InvalidPolicyError([f"mask: `{mask_kind}` takes no `{surplus[0]}`"])
+    if mask_kind in _PLAIN:
+        return Mask(type=_PLAIN[mask_kind])
+    if mask_kind is MaskKind.PARTIAL:
+        return _partial(given)
+    return Mask(type=_WITH_VALUE[mask_kind], value=_value(mask_kind, given))
+
+
+def check_mask(mask: Mask) -> None:
+    """Refuse a mask of a document whose type or parameter isn't one that we write.
+
+    Raises:
+        InvalidPolicyError: Its type isn't known, or its parameter doesn't fit the type.
+    """
+    if mask.type not in MASK_TYPES:
+        raise InvalidPolicyError([f"mask: `{mask.type[:80]}` is no mask type"])
+    if mask.type in (f"{_SHOW_LAST}_4", f"{_SHOW_FIRST}_4") or mask.kind in _PLAIN:
+        if mask.value not in (None, ""):
+            raise InvalidPolicyError([f"mask: `{mask.type}` takes no value"])
+        return
+    try:
+        make_mask(mask.kind, **mask.arguments)
+    except ValueError as error:
+        if isinstance(error, InvalidPolicyError):
+            raise
+        raise InvalidPolicyError([f"mask: `{mask.type}` takes a whole number"]) from error
+
+
+def _partial(given: dict[str, object]) -> Mask:
+    if len(given) > 1:
+        raise InvalidPolicyError(["mask: `partial` takes `show_last` or `show_first`, not both"])
+    name, shown = next(iter(given.items()), ("show_last", _DEFAULT_SHOWN))
+    if not isinstance(shown, int) or isinstance(shown, bool) or not 0 < shown <= _MAX_SHOWN:
+        raise InvalidPolicyError([f"mask: `{name}` is a whole number from 1 to {_MAX_SHOWN}"])
+    mask_type = _SHOW_LAST if name == "show_last" else _SHOW_FIRST
+    if shown == _DEFAULT_SHOWN:
+        return Mask(type=f"{mask_type}_4")
+    return Mask(type=mask_type, value=str(shown))
+
+
+def _value(kind: MaskKind, given: dict[str, object]) -> str:
+    name = next(iter(_ARGUMENTS[kind]))
+    if name not in given:
+        raise InvalidPolicyError([f"mask: `{kind}` needs `{name}`"])
+    value = given[name]
+    match kind:
+        case MaskKind.ROUND:
+            if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _MAX_DIGITS:
+                raise InvalidPolicyError(
+                    [f"mask: `digits` is a whole number from -{_MAX_DIGITS} to {_MAX_DIGITS}"]
+                )
+        case MaskKind.CUSTOM:
+            if not isinstance(value, str) or not value.strip():
+                raise InvalidPolicyError(["mask: `expression` is the text of a SQL expression"])
+        case _:
+            if isinstance(value, bool):
+                return str(value).lower()
+            if not isinstance(value, str | int | float):
+                raise InvalidPolicyError(["mask: `value` is a text, a number or a boolean"])
+    return str(value)

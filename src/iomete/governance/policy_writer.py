@@ -1,0 +1,238 @@
+"""Every way in which policies change: judged first, then stored, then put in force.
+
+Spark is asked before the store's write transaction begins, never inside it: it may take seconds,
+and may itself write to the store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from iomete.catalog.tables import tags
+from iomete.errors import AlreadyExistsError
+from iomete.governance.checks import PolicyChecks, Problems
+from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
+from iomete.governance.documents import Document, all_principals
+from iomete.governance.existence import check_against_tables
+from iomete.governance.interchange import check_against_all_tables, read_documents
+from iomete.governance.policy_records import (
+    Change,
+    Policy,
+    delete_policy,
+    find_policy,
+    insert_policy,
+    replace_policy,
+    taken_names,
+)
+from iomete.governance.principal_records import missing, not_found
+from iomete.governance.requests import NOWHERE, change_specification, make_specification
+from iomete.governance.specifications import (
+    PolicyKind,
+    Specification,
+    from_document,
+    to_document,
+)
+from iomete.governance.targets import TargetKind
+from iomete.names import nearest
+
+if TYPE_CHECKING:
+    from iomete.governance.principal_names import PrincipalName
+    from pathlib import Path
+    from collections.abc import Sequence
+    from iomete.governance.administration import Administration
+
+_CALLER = 4
+"""Frames from a warning here to the caller of `lake.policies`."""
+
+
+class _ChangedMeanwhileError(Exception):
+    """Another process changed the policy between its reading and its writing."""
+
+
+class PolicyWriter:
+    """Creates, changes, deletes and imports policies as one principal."""
+
+    def __init__(self, administration: Administration, checks: PolicyChecks) -> None:
+        self._administration = administration
+        self._checks = checks
+
+    def create(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Policy:
+        """Make the policy that a call asks for."""
+        with self._administration.reading():
+            pass  # whoever may not gets no answer about what exists
+        problems = Problems()
+        spec = make_specification(kind, self._checks.kind_of, arguments, problems)
+        self._check(spec, problems, future=future)
+        with self._administration.changing() as connection:
+            _check_references(connection, spec)
+            document = to_document(spec) | {"name": _free_name(connection, spec)}
+            policy = insert_policy(connection, document, author=self._administration.author)
+            conflicts = find_conflicts(connection, policy)
+        warn_of_conflicts(policy, conflicts, stacklevel=_CALLER)
+        return policy
+
+    def update(self, policy: int | str, changes: dict[str, Any], *, future: bool) -> Policy:
+        """Change what a policy says; start again where another process was faster."""
+        while True:
+            try:
+                after, conflicts = self._update(policy, changes, future=future)
+            except _ChangedMeanwhileError:
+                continue
+            warn_of_conflicts(after, conflicts, stacklevel=_CALLER)
+            return after
+
+    def set_enabled(self, policy: int | str, *, enabled: bool) -> Policy:
+        """Put a policy in or out of force."""
+        with self._administration.changing() as connection:
+            before = find_policy(connection, policy)
+            if before.enabled == enabled:
+                return before
+            after = replace_policy(
+                connection,
+                before,
+                before.document | {"isEnabled": enabled},
+                author=self._administration.author,
+                change=Change.ENABLED if enabled else Change.DISABLED,
+            )
+            conflicts = find_conflicts(connection, after)
+        warn_of_conflicts(after, conflicts, stacklevel=_CALLER)
+        return after
+
+    def delete(self, policy: int | str) -> None:
+        """Delete a policy."""
+        with self._administration.changing() as connection:
+            delete_policy(
+                connection, find_policy(connection, policy), author=self._administration.author
+            )
+
+    def import_documents(
+        self, source: Document | str | Path, *, replace: bool, future: bool
+    ) -> Sequence[Policy]:
+        """Keep the policies of an export, all or none."""
+        with self._administration.reading():
+            pass
+        problems = Problems()
+        documents = read_documents(source, problems)
+        if not future:
+            check_against_all_tables(documents, self._checks, problems)
+        with self._administration.reading() as connection:
+            _check_documents(connection, documents, problems, replace=replace)
+        problems.raise_any()
+        with self._administration.changing() as connection:
+            _check_documents(connection, documents, problems, replace=replace)
+            problems.raise_any()
+            taken = taken_names(connection, {document["name"] for document in documents})
+            stored = [self._put(connection, document, taken) for document in documents]
+            conflicts = [(policy, find_conflicts(connection, policy)) for policy in stored]
+        for policy, others in conflicts:
+            warn_of_conflicts(policy, others, stacklevel=_CALLER)
+        return stored
+
+    def _update(
+        self, policy: int | str, changes: dict[str, Any], *, future: bool
+    ) -> tuple[Policy, list[Policy]]:
+        with self._administration.reading() as connection:
+            before = find_policy(connection, policy)
+        old = from_document(before.document)
+        problems = Problems()
+        spec = change_specification(old, self._checks.kind_of, changes, problems)
+        self._check(spec, problems, future=future)
+        with self._administration.changing() as connection:
+            if find_policy(connection, before.id).version != before.version:
+                raise _ChangedMeanwhileError
+            _check_references(connection, spec)
+            made_up = "name" not in changes and before.name.startswith(old.described())
+            name = _free_name(connection, spec, of=before, made_up=made_up)
+            after = replace_policy(
+                connection,
+                before,
+                to_document(spec) | {"name": name, "isEnabled": before.enabled},
+                author=self._administration.author,
+            )
+            return after, find_conflicts(connection, after)
+
+    def _put(self, connection: sa.Connection, document: Document, taken: set[str]) -> Policy:
+        author = self._administration.author
+        if document["name"] not in taken:
+            return insert_policy(connection, document, author=author, change=Change.IMPORTED)
+        before = find_policy(connection, document["name"])
+        return replace_policy(connection, before, document, author=author, change=Change.IMPORTED)
+
+    def _check(self, spec: Specification, problems: Problems, *, future: bool) -> None:
+        """Hold a policy to who and what there is, and raise all that is wrong with it."""
+        with self._administration.reading() as connection:
+            _note_missing(connection, {*spec.to, *spec.except_}, problems)
+            _note_missing_tag(connection, {spec.target.tag} - {""}, problems)
+        if not future and spec.target != NOWHERE:
+            check_against_tables(spec, self._checks, problems)
+        problems.raise_any()
+
+
+def _check_references(connection: sa.Connection, spec: Specification) -> None:
+    """Hold a policy once more to who and what there is, now that nothing can change."""
+    problems = Problems()
+    _note_missing(connection, {*spec.to, *spec.except_}, problems)
+    _note_missing_tag(connection, {spec.target.tag} - {""}, problems)
+    problems.raise_any()
+
+
+def _note_missing(
+    connection: sa.Connection, names: set[PrincipalName], problems: Problems, place: str = "to"
+) -> None:
+    for name in missing(connection, sorted(names)):
+        error = not_found(connection, name)
+        problems.add(place, error.message, hint=error.hint)
+
+
+def _note_missing_tag(
+    connection: sa.Connection, names: set[str], problems: Problems, place: str = "on_tag"
+) -> None:
+    if not names:
+        return
+    defined = set(connection.execute(sa.select(tags.c.tag)).scalars())
+    for name in sorted(names - defined):
+        alike = nearest(name, defined)
+        hint = f"did you mean `{alike}`?" if alike else f'lake.tags.define("{name}")'
+        problems.add(place, f"tag `{name[:80]}` does not exist", hint=hint)
+
+
+def _tags_of(document: Document) -> set[str]:
+    return set(document["resources"].get(TargetKind.TAG, {}).get("values", ()))
+
+
+def _check_documents(
+    connection: sa.Connection, documents: Sequence[Document], problems: Problems, *, replace: bool
+) -> None:
+    names = {document["name"] for document in documents}
+    if not replace:
+        for name in sorted(taken_names(connection, names)):
+            problems.add(f"policy `{name}`", "it exists", hint="pass replace=True")
+    for document in documents:
+        place = f"policy `{document['name']}`"
+        _note_missing(connection, all_principals(document), problems, place)
+        _note_missing_tag(connection, _tags_of(document), problems, place)
+
+
+def _free_name(
+    connection: sa.Connection,
+    spec: Specification,
+    *,
+    of: Policy | None = None,
+    made_up: bool = False,
+) -> str:
+    """Return the name that a policy was given, or one that says what it does and is free."""
+    own = {of.name} if of else set()
+    if spec.name and not made_up:
+        if taken_names(connection, {spec.name}) - own:
+            raise AlreadyExistsError(
+                f"Policy `{spec.name}` exists.", hint="use another name, or update() that one"
+            )
+        return spec.name
+    wanted, number = spec.described(), 1
+    name = wanted
+    while taken_names(connection, {name}) - own:
+        number += 1
+        name = f"{wanted} ({number})"
+    return name

@@ -1,0 +1,413 @@
+"""`lake.principals`: users, groups, roles, who is in what, and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from iomete.catalog.tables import owners
+from iomete.errors import AlreadyExistsError, ConfigurationError, StillNeededError
+from iomete.governance.attributes import AttributeValue, check_attributes
+from iomete.governance.documents import to_json
+from iomete.governance.memberships import check_admin_left, check_no_circle, containers_of
+from iomete.governance.principal_names import (
+    ADMIN,
+    EVERYONE,
+    PrincipalKind,
+    PrincipalName,
+    check_new,
+    names_of,
+    parse_principals,
+)
+from iomete.governance.principal_records import (
+    Group,
+    Role,
+    User,
+    check_exist,
+    read_groups,
+    read_roles,
+    read_users,
+)
+from iomete.governance.tables import attributes as attributes_table
+from iomete.governance.tables import memberships, policy_principals, principals
+
+if TYPE_CHECKING:
+    from iomete.governance.administration import Administration
+
+_USER, _GROUP, _ROLE = PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.ROLE
+Names = str | Iterable[str]
+
+
+class Principals:
+    """Users, groups and roles of a lakehouse.
+
+    A principal is written `user:alice`, `group:analysts` or `role:auditor`; a bare name is of the
+    kind that the method is about. Groups hold users and groups; roles are held by users, groups
+    and roles. All of it is for admins, except that users may look at themselves.
+    """
+
+    def __init__(self, administration: Administration) -> None:
+        self._administration = administration
+
+    def add_user(
+        self,
+        name: str,
+        *,
+        groups: Names = (),
+        roles: Names = (),
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> User:
+        """Add a user, who has no rights but those of everyone, the groups and the roles.
+
+        Args:
+            name: As the user is known when connecting.
+            groups: Groups to put the user into; they exist already.
+            roles: Roles to give to the user; they exist already.
+            attributes: Values that row filters use, as `${{USER.region}}`.
+
+        Raises:
+            AlreadyExistsError: There is a user of this name.
+            PrincipalNotFoundError: One of the groups or roles does not exist.
+        """
+        user = check_new(_of_kind(name, _USER))
+        values = check_attributes(attributes or {})
+        containers = [*_all_of_kind(groups, _GROUP), *_all_of_kind(roles, _ROLE)]
+        with self._administration.changing() as connection:
+            self._add(connection, user)
+            check_exist(connection, containers)
+            for container in containers:
+                self._join(connection, container, user)
+            self._set_attributes(connection, user, values)
+            return read_users(connection, user.name)[0]
+
+    def update_user(
+        self,
+        name: str,
+        *,
+        groups: Names | None = None,
+        roles: Names | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> User:
+        """Replace a user's direct groups, direct roles or attributes; what is None stays.
+
+        Raises:
+            PrincipalNotFoundError: The user, a group or a role does not exist.
+            StillNeededError: It would leave the lakehouse without an admin.
+        """
+        user = _of_kind(name, _USER)
+        values = None if attributes is None else check_attributes(attributes)
+        wanted = {
+            _GROUP: None if groups is None else _all_of_kind(groups, _GROUP),
+            _ROLE: None if roles is None else _all_of_kind(roles, _ROLE),
+        }
+        with self._administration.changing() as connection:
+            check_exist(connection, [user, *(n for names in wanted.values() for n in names or ())])
+            for kind, containers in wanted.items():
+                if containers is not None:
+                    self._leave_all(connection, user, kind)
+                    for container in containers:
+                        self._join(connection, container, user)
+            if values is not None:
+                connection.execute(sa.delete(attributes_table).filter_by(principal=str(user)))
+                self._set_attributes(connection, user, values)
+            check_admin_left(connection)
+            return read_users(connection, user.name)[0]
+
+    def enable_user(self, name: str) -> None:
+        """Give a disabled user's rights back."""
+        self._set_enabled(name, enabled=True)
+
+    def disable_user(self, name: str) -> None:
+        """Take all rights from a user, who stays with groups, roles and policies.
+
+        Raises:
+            StillNeededError: It would leave the lakehouse without an admin.
+        """
+        self._set_enabled(name, enabled=False)
+
+    def remove_user(self, name: str) -> None:
+        """Remove a user.
+
+        Raises:
+            StillNeededError: Policies name the user, the user owns tables, or is the last admin.
+        """
+        self._remove(_of_kind(name, _USER))
+
+    def add_group(self, name: str, *, members: Names = (), groups: Names = ()) -> None:
+        """Add a group.
+
+        Args:
+            name: Its name.
+            members: Users and groups to put into it; a bare name is a user.
+            groups: Groups to put it into.
+        """
+        group = check_new(_of_kind(name, _GROUP))
+        self._add_container(group, parse_principals(members), _all_of_kind(groups, _GROUP))
+
+    def remove_group(self, name: str) -> None:
+        """Remove a group; its members stay.
+
+        Raises:
+            StillNeededError: Policies name it, or the last admin is one by it.
+        """
+        self._remove(_of_kind(name, _GROUP))
+
+    def add_role(self, name: str, *, to: Names = (), roles: Names = ()) -> None:
+        """Add a role.
+
+        Args:
+            name: Its name.
+            to: Users, groups and roles that hold it; a bare name is a user.
+            roles: Roles that come with it: who holds the new one holds them.
+        """
+        role = check_new(_of_kind(name, _ROLE))
+        self._add_container(role, parse_principals(to), _all_of_kind(roles, _ROLE))
+
+    def remove_role(self, name: str) -> None:
+        """Remove a role; who held it stays. The role `admin` can't be removed.
+
+        Raises:
+            StillNeededError: Policies name it, or it is `admin`.
+        """
+        self._remove(_of_kind(name, _ROLE))
+
+    def add_to_group(self, group: str, members: Names) -> None:
+        """Put users and groups into a group; a bare name is a user. Twice does no harm.
+
+        Raises:
+            StillNeededError: A group would be in itself.
+        """
+        self._connect([_of_kind(group, _GROUP)], parse_principals(members))
+
+    def remove_from_group(self, group: str, members: Names) -> None:
+        """Take users and groups out of a group; a bare name is a user."""
+        self._disconnect(_of_kind(group, _GROUP), parse_principals(members))
+
+    def grant_role(self, role: str, to: Names) -> None:
+        """Give a role to users, groups and roles; a bare name is a user. Twice does no harm.
+
+        Raises:
+            StillNeededError: A role would be held by itself.
+        """
+        self._connect([_of_kind(role, _ROLE)], parse_principals(to))
+
+    def revoke_role(self, role: str, of: Names) -> None:
+        """Take a role from users, groups and roles that hold it directly."""
+        self._disconnect(_of_kind(role, _ROLE), parse_principals(of))
+
+    def set_attribute(self, user: str, name: str, value: AttributeValue | None) -> None:
+        """Set an attribute of a user; None takes it away."""
+        self.set_attributes(user, {name: value})
+
+    def set_attributes(self, user: str, values: Mapping[str, AttributeValue | None]) -> None:
+        """Set some attributes of a user, None takes one away; others stay as they are."""
+        who = _of_kind(user, _USER)
+        kept = check_attributes({n: v for n, v in values.items() if v is not None})
+        with self._administration.changing() as connection:
+            check_exist(connection, [who])
+            table = attributes_table
+            for name in values:
+                connection.execute(sa.delete(table).filter_by(principal=str(who), name=name))
+            self._set_attributes(connection, who, kept)
+
+    def users(self) -> list[User]:
+        """Return all users, sorted by name."""
+        with self._administration.reading() as connection:
+            return read_users(connection)
+
+    def groups(self) -> list[Group]:
+        """Return all groups, sorted by name."""
+        with self._administration.reading() as connection:
+            return read_groups(connection)
+
+    def roles(self) -> list[Role]:
+        """Return all roles, sorted by name."""
+        with self._administration.reading() as connection:
+            return read_roles(connection)
+
+    def get(self, principal: str) -> User | Group | Role:
+        """Return a principal; users may ask for themselves.
+
+        Raises:
+            PrincipalNotFoundError: It does not exist.
+        """
+        name = PrincipalName.parse(principal)
+        with self._administration.reading(about=name) as connection:
+            check_exist(connection, [name])
+            if name.kind is _USER:
+                return read_users(connection, name.name)[0]
+            read = read_groups if name.kind is _GROUP else read_roles
+            found = (entry for entry in read(connection) if entry.name == name.name)
+            return next(found, Group(name=name.name))  # `public`, which isn't listed
+
+    def groups_of(self, principal: str) -> list[str]:
+        """Return the groups that a principal is in, directly or through others, sorted.
+
+        The group of everyone, `public`, isn't listed.
+        """
+        return self._containers(principal, _GROUP)
+
+    def roles_of(self, principal: str) -> list[str]:
+        """Return the roles that a principal holds, directly or through others, sorted."""
+        return self._containers(principal, _ROLE)
+
+    def _containers(self, principal: str, kind: PrincipalKind) -> list[str]:
+        name = PrincipalName.parse(principal)
+        with self._administration.reading(about=name) as connection:
+            check_exist(connection, [name])
+            return sorted(names_of(containers_of(connection, name), kind))
+
+    def _add(self, connection: sa.Connection, name: PrincipalName) -> None:
+        query = sa.select(principals.c.principal).filter_by(principal=str(name))
+        if connection.execute(query).first():
+            raise AlreadyExistsError(f"{name.words} exists.", hint=f"see {name.kind}s()")
+        connection.execute(
+            sa.insert(principals).values(
+                principal=str(name),
+                kind=str(name.kind),
+                name=name.name,
+                enabled=True,
+                author=self._administration.author,
+                created_at=self._administration.now(),
+            )
+        )
+
+    def _add_container(
+        self,
+        container: PrincipalName,
+        members: Iterable[PrincipalName],
+        above: Iterable[PrincipalName],
+    ) -> None:
+        with self._administration.changing() as connection:
+            self._add(connection, container)
+            pairs = [*((container, m) for m in members), *((a, container) for a in above)]
+            for parent, member in pairs:
+                check_exist(connection, (parent, member))
+                self._join(connection, parent, member)
+
+    def _connect(
+        self, containers: Iterable[PrincipalName], members: Iterable[PrincipalName]
+    ) -> None:
+        with self._administration.changing() as connection:
+            for container in containers:
+                for member in members:
+                    check_exist(connection, (container, member))
+                    self._join(connection, container, member)
+
+    def _join(
+        self, connection: sa.Connection, container: PrincipalName, member: PrincipalName
+    ) -> None:
+        _check_can_hold(container, member)
+        check_no_circle(connection, container, member)
+        edge = {"container": str(container), "member": str(member)}
+        if connection.execute(sa.select(memberships).filter_by(**edge)).first():
+            return
+        connection.execute(
+            sa.insert(memberships).values(
+                **edge,
+                author=self._administration.author,
+                created_at=self._administration.now(),
+            )
+        )
+
+    def _disconnect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
+        with self._administration.changing() as connection:
+            for member in members:
+                check_exist(connection, (container, member))
+                connection.execute(
+                    sa.delete(memberships).filter_by(container=str(container), member=str(member))
+                )
+            check_admin_left(connection)
+
+    def _leave_all(
+        self, connection: sa.Connection, member: PrincipalName, kind: PrincipalKind
+    ) -> None:
+        connection.execute(
+            sa.delete(memberships).where(
+                memberships.c.member == str(member), memberships.c.container.startswith(f"{kind}:")
+            )
+        )
+
+    def _set_enabled(self, name: str, *, enabled: bool) -> None:
+        user = _of_kind(name, _USER)
+        with self._administration.changing() as connection:
+            check_exist(connection, [user])
+            connection.execute(
+                sa.update(principals).filter_by(principal=str(user)).values(enabled=enabled)
+            )
+            check_admin_left(connection)
+
+    def _set_attributes(
+        self, connection: sa.Connection, user: PrincipalName, values: Mapping[str, AttributeValue]
+    ) -> None:
+        rows = [
+            {"principal": str(user), "name": name, "value": to_json(value)}
+            for name, value in values.items()
+        ]
+        if rows:
+            connection.execute(sa.insert(attributes_table), rows)
+
+    def _remove(self, name: PrincipalName) -> None:
+        if name in (ADMIN, EVERYONE):
+            raise StillNeededError(
+                f"{name.words} can't be removed.", hint="revoke_role() takes it from someone"
+            )
+        with self._administration.changing() as connection:
+            check_exist(connection, [name])
+            _check_unused(connection, name)
+            connection.execute(sa.delete(principals).filter_by(principal=str(name)))
+            check_admin_left(connection)
+
+
+def _of_kind(text: str, kind: PrincipalKind) -> PrincipalName:
+    name = PrincipalName.parse(text, bare=kind)
+    if name.kind is not kind:
+        raise ConfigurationError(
+            f"`{text}` is a {name.kind}, and a {kind} is asked for.", hint=f"name a {kind}"
+        )
+    return name
+
+
+def _all_of_kind(value: Names, kind: PrincipalKind) -> list[PrincipalName]:
+    texts = [value] if isinstance(value, str) else list(value)
+    return [_of_kind(text, kind) for text in texts]
+
+
+def _check_can_hold(container: PrincipalName, member: PrincipalName) -> None:
+    if EVERYONE in (container, member):
+        raise ConfigurationError(
+            "Everyone is in the group `public`, which holds nobody else and is in nothing.",
+            hint='write policies to "everyone"',
+        )
+    if container.kind is _GROUP and member.kind is _ROLE:
+        raise ConfigurationError(
+            f"{member.words} can't be in a group.",
+            hint=f'give the role to the group: grant_role("{member.name}", "{container}")',
+        )
+
+
+def _check_unused(connection: sa.Connection, name: PrincipalName) -> None:
+    """Refuse to remove whom policies or tables go by: a later namesake would inherit them."""
+    ids = connection.execute(
+        sa.select(policy_principals.c.policy_id)
+        .filter_by(principal=str(name))
+        .order_by(policy_principals.c.policy_id)
+    ).scalars()
+    if named := [str(policy_id) for policy_id in ids]:
+        some = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+        raise StillNeededError(
+            f"{name.words} is named by policies: {some}.",
+            hint="delete or update these policies first"
+            + (", or disable the user" if name.kind is _USER else ""),
+        )
+    if name.kind is _USER:
+        owned = connection.execute(
+            sa.select(owners.c.resource).filter_by(owner=name.name).limit(1)
+        ).scalar()
+        if owned:
+            raise StillNeededError(
+                f"{name.words} owns tables, such as `{owned}`.",
+                hint="give them another owner first, or disable the user",
+            )
