@@ -93,6 +93,16 @@ class LakehouseFolder:
         """Copies of the metadata database, made before it is migrated."""
         return self.root / "backups"
 
+    @property
+    def policies(self) -> Path:
+        """The bundle of policies that Spark reads, and the one before."""
+        return self.root / "policies"
+
+    @property
+    def spool(self) -> Path:
+        """What drivers report until it is taken in: audit events."""
+        return self.root / "spool"
+
     def exists(self) -> bool:
         """Tell whether a lakehouse was made here."""
         return self.store_database.exists() or self.settings_file.exists()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -15,6 +17,8 @@ from iomete.engine import (
     Engine,
     IcebergCatalog,
     SparkConfiguration,
+    SparkGovernance,
+    TableChecks,
     adopt,
     cache_folder,
     check_catalog_database,
@@ -25,18 +29,37 @@ from iomete.engine import (
     start,
     translate_errors,
 )
-from iomete.errors import ConfigurationError, EngineError, SessionConflictError
+from iomete.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    EngineError,
+    SessionConflictError,
+)
 from iomete.folder import LakehouseFolder
+from iomete.names import CatalogName, NamespaceName, TableName
 from iomete.settings import LoadedSettings, load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from iomete.catalog import Catalog
+    from iomete.catalog import Catalog, Tags
+    from iomete.governance import Administration, Audit, Policies, Principals, Publisher
     from iomete.store import Store
 
 _lock = threading.RLock()
 _current: Lakehouse | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What all principals of one open lakehouse share."""
+
+    folder: LakehouseFolder
+    settings: LoadedSettings
+    engine: Engine
+    store: Store
+    catalogs: list[IcebergCatalog]
+    publisher: Publisher
 
 
 class Lakehouse:
@@ -46,27 +69,15 @@ class Lakehouse:
     everything ends with it.
     """
 
-    def __init__(
-        self,
-        *,
-        folder: LakehouseFolder,
-        settings: LoadedSettings,
-        principal: Principal,
-        engine: Engine,
-        store: Store,
-        catalogs: list[IcebergCatalog],
-    ) -> None:
-        self._folder = folder
-        self._settings = settings
+    def __init__(self, parts: _Parts, *, principal: Principal, spark: SparkSession) -> None:
+        self._parts = parts
         self._principal = principal
-        self._engine = engine
-        self._store = store
-        self._catalogs = catalogs
-        self._catalog: Catalog | None = None
+        self._spark = spark
+        self._is_closed = False
 
     def __repr__(self) -> str:
         state = "" if self.is_open else ", closed"
-        return f"<Lakehouse {self._folder.root} as {self._principal}{state}>"
+        return f"<Lakehouse {self.folder} as {self._principal}{state}>"
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +93,7 @@ class Lakehouse:
     @property
     def folder(self) -> Path:
         """Absolute path of the lakehouse folder."""
-        return self._folder.root
+        return self._parts.folder.root
 
     @property
     def principal(self) -> str:
@@ -92,7 +103,7 @@ class Lakehouse:
     @property
     def settings(self) -> LoadedSettings:
         """Settings in force, and where each came from; secrets are masked when printed."""
-        return self._settings
+        return self._parts.settings
 
     @property
     def spark(self) -> SparkSession:
@@ -103,37 +114,95 @@ class Lakehouse:
         """
         if not self.is_open:
             raise EngineError(f"{self!r} is not open.", hint="call iomete.connect() again")
-        if self._engine.is_forked:
+        engine = self._parts.engine
+        if engine.is_forked:
             raise EngineError(
                 "This process was forked from the one that opened the lakehouse, and can't use it.",
                 hint='start processes with multiprocessing.get_context("spawn")',
             )
-        if not self._engine.is_alive():
+        if not engine.is_alive():
             raise EngineError(
                 "Spark behind this lakehouse has ended: it was stopped or killed, or ran out of "
                 "memory. Tables are safe: a commit happened in whole or not at all.",
                 hint="call iomete.connect() again",
             )
-        return self._engine.spark
+        return self._spark
 
-    @property
+    @cached_property
     def catalog(self) -> Catalog:
         """Namespaces and tables of all catalogs."""
-        if self._catalog is None:
-            from iomete.catalog import Catalog
+        from iomete.catalog import Catalog, Owners
 
-            self._catalog = Catalog(self._catalogs, spark=lambda: self.spark)
-        return self._catalog
+        return Catalog(
+            self._parts.catalogs,
+            spark=lambda: self.spark,
+            owners=lambda: Owners(self._administration, TableChecks(lambda: self.spark)),
+        )
+
+    @cached_property
+    def principals(self) -> Principals:
+        """Users, groups, roles and their attributes. For admins."""
+        from iomete.governance import Principals
+
+        return Principals(self._administration)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Who may do what, and see what. For admins."""
+        from iomete.governance import Policies
+
+        return Policies(self._administration, _Checks(self))
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Tags, and what they are attached to. For admins."""
+        from iomete.catalog import Tags
+
+        return Tags(self._administration, TableChecks(lambda: self.spark))
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Who did what to which data, and what was refused. For admins and auditors."""
+        from iomete.governance import Audit
+
+        return Audit(
+            self._parts.store, self._parts.folder.spool, may_read=self._require_auditor
+        )
+
+    def as_principal(self, name: str) -> Lakehouse:
+        """Return this lakehouse as somebody else sees it. For admins.
+
+        Each call gives a Spark session of its own, without temporary views and settings of others.
+        Closing it ends nothing but itself.
+
+        Args:
+            name: A user, as `alice` or `user:alice`. One who isn't registered has no rights.
+
+        Raises:
+            AccessDeniedError: If the one who asks is no admin.
+
+        Example:
+            lake.as_principal("alice").sql("SELECT * FROM lake.crm.customers").show()
+        """
+        if not self.is_usable:
+            _ = self.spark  # says what is wrong
+        self._administration.require_admin("act for others")
+        principal = Principal(name.removeprefix("user:"))
+        engine = self._parts.engine
+        with translate_errors():
+            session = engine.new_session(principal)
+        return Lakehouse(self._parts, principal=principal, spark=session)
 
     @property
     def is_open(self) -> bool:
         """Tell whether `close()` wasn't called yet."""
-        return _current is self
+        return not self._is_closed and _current is not None and _current._parts is self._parts
 
     @property
     def is_usable(self) -> bool:
         """Tell whether it is open, and Spark still runs."""
-        return self.is_open and not self._engine.is_forked and self._engine.is_alive()
+        engine = self._parts.engine
+        return self.is_open and not engine.is_forked and engine.is_alive()
 
     def sql(self, query: str, /, **parameters: Any) -> DataFrame:
         """Run a statement and return its result as a DataFrame.
@@ -175,11 +244,44 @@ class Lakehouse:
         """End the session, and Spark if it was started here. Calling it twice does no harm."""
         global _current  # noqa: PLW0603  # one Spark context a process is Spark's own rule
         with _lock:
+            self._is_closed = True
             if _current is not self:
-                return
+                return  # somebody else's view of it, or closed before
             _current = None
-            self._store.close()
-            self._engine.stop()  # leaves alone what another process has started
+            self._parts.store.close()
+            self._parts.engine.stop()  # leaves alone what another process has started
+
+    @cached_property
+    def _administration(self) -> Administration:
+        from iomete.governance import Administration
+
+        return Administration(self._parts.store, self._principal, self._parts.publisher)
+
+    def _require_auditor(self) -> None:
+        if not {"admin", "auditor"} & set(self.principals.roles_of(self.principal)):
+            raise AccessDeniedError(
+                f"`{self.principal}` may not read the audit trail.",
+                hint="ask an admin for the role `auditor`",
+            )
+
+
+class _Checks(TableChecks):
+    """What policies are checked against when they are written: the tables that are there."""
+
+    def __init__(self, lakehouse: Lakehouse) -> None:
+        super().__init__(lambda: lakehouse.spark)
+        self._catalog = lakehouse.catalog
+
+    def kind_of(self, parts: Sequence[str]) -> str | None:
+        """Return `catalog`, `namespace` or `table` for a name's parts, or None."""
+        if not self._catalog.has_catalog(CatalogName(parts[0])):
+            return None
+        if len(parts) == 1:
+            return "catalog"
+        if len(parts) > 2 and self._catalog.has_table(TableName.parse(tuple(parts))):
+            return "table"
+        is_namespace = self._catalog.has_namespace(NamespaceName.parse(tuple(parts)))
+        return "namespace" if is_namespace else None
 
 
 def connect(
@@ -266,6 +368,7 @@ def _open(
         raise
     try:
         store = opening.result()
+        publisher = _govern(engine, folder, store)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
@@ -273,14 +376,27 @@ def _open(
         engine.stop()
         opening.abandon()
         raise
-    return Lakehouse(
+    parts = _Parts(
         folder=folder,
         settings=loaded,
-        principal=principal,
         engine=engine,
         store=store,
         catalogs=catalogs,
+        publisher=publisher,
     )
+    return Lakehouse(parts, principal=principal, spark=engine.spark)
+
+
+def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
+    """Put the policies of the store in force; from here on each session is governed."""
+    from iomete.governance import Publisher, hash_key
+
+    publisher = Publisher(store, folder.policies)
+    publisher.ensure_published()
+    governance = SparkGovernance(engine)
+    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
+    publisher.on_publish(governance.refresh)
+    return publisher
 
 
 def _engine(

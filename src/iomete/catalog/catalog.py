@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
+    from iomete.catalog.owners import Owners
+
 Name = str | Sequence[str]
 
 
@@ -42,11 +44,36 @@ class Catalog:
     """
 
     def __init__(
-        self, catalogs: Sequence[IcebergCatalog], *, spark: Callable[[], SparkSession]
+        self,
+        catalogs: Sequence[IcebergCatalog],
+        *,
+        spark: Callable[[], SparkSession],
+        owners: Callable[[], Owners],
     ) -> None:
         self._described = {catalog.name: catalog for catalog in catalogs}
         self._loaded: dict[str, PyIcebergCatalog] = {}
         self._spark = spark
+        self._owners = owners
+
+    def set_owner(self, table: Name, owner: str | None) -> None:
+        """Set who owns a table or view: whom to ask, and with whose rights a view is read.
+
+        For admins.
+
+        Args:
+            table: Its full name.
+            owner: A user, as `alice` or `user:alice`; None leaves it without an owner.
+
+        Raises:
+            AccessDeniedError: If the one who asks is no admin.
+            TableNotFoundError: If there is no such table or view.
+            PrincipalNotFoundError: If there is no such user.
+        """
+        self._owners().set_owner(self._parts(table), owner)
+
+    def owner_of(self, table: Name) -> str | None:
+        """Return the user who was set as owner of a table or view, or None. For admins."""
+        return self._owners().owner_of(self._parts(table))
 
     def list_catalogs(self) -> list[str]:
         """Return the names of all catalogs: the Iceberg ones, then `spark_catalog`."""

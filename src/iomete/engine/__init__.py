@@ -1,6 +1,7 @@
 """Spark's life: its jars, its start, its identity, its end."""
 
 from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration
+from iomete.engine.governance import SparkGovernance, TableChecks
 from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
 from iomete.engine.lifecycle import Engine, adopt, running_session, start
 from iomete.engine.preparation import cache_folder, configure, prepare
@@ -13,6 +14,8 @@ __all__ = [
     "Engine",
     "IcebergCatalog",
     "SparkConfiguration",
+    "SparkGovernance",
+    "TableChecks",
     "adopt",
     "as_query_error",
     "cache_folder",

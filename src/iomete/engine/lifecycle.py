@@ -61,6 +61,16 @@ class Engine:
             principal.name,
         )
 
+    def new_session(self, principal: Principal) -> SparkSession:
+        """Return a Spark session of its own for a principal: no view or setting of another's."""
+        from pyspark.sql import SparkSession
+
+        made = self.jvm.io.iomete.spark.Sessions.newSession(
+            self.spark._jsparkSession,  # noqa: SLF001
+            principal.name,
+        )
+        return SparkSession(self.spark.sparkContext, made)
+
     def stop(self, *, wait: bool = False) -> None:
         """Stop Spark if it was started here; a session that was taken over goes on.
 

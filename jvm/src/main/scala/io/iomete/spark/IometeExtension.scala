@@ -1,6 +1,7 @@
 package io.iomete.spark
 
 import io.iomete.spark.errors.Startup
+import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.BoundUser
 import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
 import org.apache.spark.sql.SparkSessionExtensions
@@ -23,8 +24,15 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
       extensions.injectHintResolutionRule(_ => HoldCalls)
+      extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectResolutionRule(CheckCalls(_))
+      extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectPostHocResolutionRule(_ => SafeNames)
+      extensions.injectPostHocResolutionRule(CheckReads(_))
       extensions.injectPlanNormalizationRule(BoundUser(_))
+      extensions.injectPlanNormalizationRule(GovernPlan(_))
+      extensions.injectOptimizerRule(_ => PushSafePredicates)
+      extensions.injectPlannerStrategy(Backstop(_))
+      extensions.injectPlannerStrategy(_ => BarrierStrategy)
     }
 }

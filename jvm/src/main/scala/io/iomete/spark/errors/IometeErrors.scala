@@ -74,6 +74,165 @@ object IometeErrors {
       Map("kind" -> kind, "name" -> name, "problem" -> problem)
     )
 
+  def notGoverned(): AnalysisException = error("IOMETE_NOT_GOVERNED", Map.empty)
+
+  def noPrincipal(): AnalysisException = error("IOMETE_NO_PRINCIPAL", Map.empty)
+
+  def governanceFailed(problem: String, cause: Throwable): AnalysisException =
+    error("IOMETE_GOVERNANCE_FAILED", Map("problem" -> problem), Some(cause))
+
+  def governanceInUse(current: String, requested: String): AnalysisException =
+    error("IOMETE_GOVERNANCE_IN_USE", Map("current" -> current, "requested" -> requested))
+
+  def auditFailed(cause: Throwable): AnalysisException =
+    error("IOMETE_AUDIT_FAILED", Map("reason" -> reasonOf(cause)), Some(cause))
+
+  def accessDenied(principal: String, action: String, resource: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.ACTION",
+      Map("principal" -> principal, "action" -> action, "resource" -> resource),
+      action,
+      resource,
+      "no policy grants it"
+    )
+
+  def pathDenied(principal: String, action: String, path: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.PATH",
+      Map("principal" -> principal, "action" -> action, "path" -> path),
+      action,
+      path,
+      "no policy grants the path"
+    )
+
+  def columnDenied(table: String, column: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.COLUMN",
+      Map("table" -> table, "column" -> column),
+      "select",
+      s"$table.$column",
+      "no policy grants the column"
+    )
+
+  def metadataDenied(principal: String, table: String, part: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.METADATA",
+      Map("principal" -> principal, "table" -> table, "part" -> printable(part)),
+      "select",
+      s"$table.$part",
+      "its metadata shows more than the principal may read"
+    )
+
+  def viewRightsMissing(view: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.VIEW",
+      Map("view" -> view),
+      "select",
+      view,
+      "its creator may not read what it is made of"
+    )
+
+  /** Spark's own error for what doesn't exist: what may not be known of doesn't. */
+  def tableNotFound(table: String): Refused =
+    refusedAs(
+      "TABLE_OR_VIEW_NOT_FOUND",
+      "42P01",
+      SparkErrors.template("TABLE_OR_VIEW_NOT_FOUND"),
+      Map("relationName" -> SparkErrors.quoted(table)),
+      "select",
+      table,
+      "nothing is granted on it"
+    )
+
+  def commandRefused(principal: String, command: String): Refused =
+    refused(
+      "IOMETE_COMMAND_REFUSED",
+      Map("principal" -> principal, "command" -> command),
+      "command",
+      command,
+      "the command is for administrators"
+    )
+
+  def settingRefused(principal: String, key: String): Refused =
+    refused(
+      "IOMETE_SETTING_REFUSED",
+      Map("principal" -> principal, "key" -> printable(key)),
+      "set",
+      printable(key),
+      "the setting is for administrators"
+    )
+
+  def unknownSource(principal: String, what: String): Refused =
+    refused(
+      "IOMETE_UNKNOWN_SOURCE",
+      Map("principal" -> principal, "source" -> what),
+      "select",
+      what,
+      "nobody has judged this kind of source"
+    )
+
+  def ungovernedRead(principal: String, table: String): Refused =
+    refused(
+      "IOMETE_UNGOVERNED_READ",
+      Map("principal" -> principal, "table" -> table),
+      "select",
+      table,
+      "the plan reads it without its masks and filters"
+    )
+
+  def policiesChanged(principal: String, table: String): Refused =
+    refused(
+      "IOMETE_POLICIES_CHANGED",
+      Map("principal" -> principal, "table" -> table),
+      "select",
+      table,
+      "the policies have changed since the plan was made"
+    )
+
+  /** @param reason
+    *   for administrators only
+    */
+  def policyUnusable(table: String, reason: Option[String]): Refused =
+    reason match {
+      case Some(told) =>
+        refused(
+          "IOMETE_POLICY_UNUSABLE.REASON",
+          Map("table" -> table, "reason" -> told),
+          "select",
+          table,
+          told
+        )
+      case None =>
+        refused("IOMETE_POLICY_UNUSABLE.ASK", Map("table" -> table), "select", table, "unusable policy")
+    }
+
+  private def refused(
+      condition: String,
+      parameters: Map[String, String],
+      action: String,
+      resource: String,
+      reason: String
+  ): Refused =
+    refusedAs(
+      condition,
+      conditions.getSqlState(condition),
+      conditions.getMessageTemplate(condition),
+      parameters,
+      action,
+      resource,
+      reason
+    )
+
+  private def refusedAs(
+      condition: String,
+      sqlState: String,
+      template: String,
+      parameters: Map[String, String],
+      action: String,
+      resource: String,
+      reason: String
+  ): Refused = new Refused(condition, sqlState, template, parameters, action, resource, reason)
+
   private def error(
       condition: String,
       parameters: Map[String, String],

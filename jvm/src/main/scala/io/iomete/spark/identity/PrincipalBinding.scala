@@ -1,5 +1,7 @@
 package io.iomete.spark.identity
 
+import java.util.UUID
+
 import io.iomete.spark.errors.IometeErrors
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
@@ -40,14 +42,22 @@ object PrincipalBinding {
 
   /** The principal of this very session, whichever session is active; None means no rights at all. */
   def principalOf(session: SparkSession): Option[String] =
-    session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound.principal } match {
-      case Seq(principal) => Some(principal)
+    bindingOf(session).map(_.principal)
+
+  /** What the audit trail calls a session and its clones; empty for a session without a principal. */
+  def idOf(session: SparkSession): String = bindingOf(session).fold("")(_.id)
+
+  private def bindingOf(session: SparkSession): Option[BoundPrincipal] =
+    session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound } match {
+      case Seq(bound) => Some(bound)
       // None, or several that someone put there past `bind`: no identity.
       case _ => None
     }
 }
 
 private[identity] final class BoundPrincipal(val principal: String) extends Strategy {
+  val id: String = UUID.randomUUID().toString
+
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = Nil
 
   override def toString: String = s"BoundPrincipal($principal)"

@@ -1,0 +1,83 @@
+package io.iomete.spark.governance
+
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.decisions._
+import io.iomete.spark.governance.plan._
+import io.iomete.spark.identity.PrincipalBinding
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
+import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan}
+
+/** A session, whose it is, and what decides for it. */
+final class GovernedSession(
+    val session: SparkSession,
+    val principal: String,
+    val governance: GovernanceContext
+) {
+  val engine: PolicyEngine = governance.engine
+  val rights: ReadRights = ReadRights.of(principal)
+
+  lazy val isAdmin: Boolean = engine.isAdmin(principal)
+
+  /** Whether the principal may know that there is a relation of this name. */
+  def mayKnow(name: RelationName): Boolean =
+    engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _))
+
+  /** Names of the columns of a resolved relation that are absent for the principal. */
+  def hiddenColumns(relation: LogicalPlan, name: Option[RelationName]): Set[String] =
+    EliminateSubqueryAliases(relation) match {
+      case leaf: LeafNode =>
+        Source.of(leaf) match {
+          case Source.OfTable(table, columns, _) =>
+            val decision = decide(table, columns.flatMap(_._2), rights)
+            columns.collect {
+              case (attribute, Some(policyName)) if !decision.isVisible(policyName) => attribute.name
+            }.toSet ++ metadataToHide(columns, decision)
+          case _ => Set.empty
+        }
+      case view =>
+        name.fold(Set.empty[String]) { known =>
+          val names = view.output.map(_.name)
+          val decision = decide(known.table, names, rights)
+          names.filterNot(decision.isVisible).toSet
+        }
+    }
+
+  /** Metadata columns show values of the others (`_partition`) and rows' places (`_pos`). */
+  private def metadataToHide(
+      columns: Seq[(org.apache.spark.sql.catalyst.expressions.AttributeReference, Option[String])],
+      decision: CombinedDecision
+  ): Set[String] =
+    if (decision.masks.isEmpty && columns.flatMap(_._2).forall(decision.isVisible)) Set.empty
+    else columns.collect { case (attribute, None) => attribute.name }.toSet
+
+  def decide(
+      table: TableResource,
+      columns: Seq[String],
+      rights: ReadRights,
+      fields: Seq[String] = Nil
+  ): CombinedDecision = {
+    val asked = columns ++ fields
+    val asker = engine.read(rights.asker, table, asked)
+    val creator = if (rights.isOwn) None else Some(engine.read(rights.holder, table, asked))
+    CombinedDecision(table, rights, asker, creator)
+  }
+}
+
+/** How rules find out whether, and for whom, they govern. */
+object Governing {
+
+  /** The governed session, or None for the private session that reads policies' own expressions.
+    *
+    * Raises: IOMETE_NOT_GOVERNED if governance isn't running, IOMETE_NO_PRINCIPAL if the session
+    * belongs to nobody. Neither lets anything through.
+    */
+  def of(session: SparkSession): Option[GovernedSession] = GovernanceState.current match {
+    case None => throw IometeErrors.notGoverned()
+    case Some(context) if context.isPolicySession(session) => None
+    case Some(context) =>
+      val principal =
+        PrincipalBinding.principalOf(session).getOrElse(throw IometeErrors.noPrincipal())
+      Some(new GovernedSession(session, principal, context))
+  }
+}

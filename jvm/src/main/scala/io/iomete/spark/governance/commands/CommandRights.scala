@@ -1,0 +1,200 @@
+package io.iomete.spark.governance.commands
+
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.decisions.TableResource
+import io.iomete.spark.governance.plan._
+import io.iomete.spark.governance.{GovernedSession, ViewCreators}
+import org.apache.spark.sql.catalyst.analysis._
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.plans.logical.views.CreateIcebergView
+import org.apache.spark.sql.connector.catalog.TableChange
+import org.apache.spark.sql.execution.command._
+import org.apache.spark.sql.execution.datasources.CreateTempViewUsing
+
+/** Which commands a principal may run: those listed here, with the rights that each needs.
+  *
+  * A list of what is allowed. A command that nobody has judged is refused to everyone but
+  * administrators.
+  */
+object CommandRights {
+
+  /** The plan as it may run. Raises: IOMETE_ACCESS_DENIED, IOMETE_COMMAND_REFUSED. */
+  def judge(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = {
+    if (!governed.isAdmin) {
+      plan.foreach {
+        case command: Command => new CommandRights(governed).check(command)
+        case _                => ()
+      }
+    }
+    signed(governed, plan)
+  }
+
+  /** A view remembers who made it, whatever properties the statement gives. */
+  private def signed(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
+    case view: CreateIcebergView =>
+      view.copy(properties =
+        view.properties + (ViewCreators.property -> governed.principal)
+      )
+    case other => other
+  }
+}
+
+private final class CommandRights(governed: GovernedSession) {
+
+  def check(command: Command): Unit = command match {
+    case write: V2WriteCommand   => checkWrite(write)
+    case create: CreateTable     => need("create", create.name)
+    case create: CreateTableAsSelect => need("create", create.name)
+    case create: ReplaceTable    => need(Seq("create", "drop"), create.name)
+    case create: ReplaceTableAsSelect => need(Seq("create", "drop"), create.name)
+    case create: CreateIcebergView => need("create", create.child)
+    case create: CreateNamespace => needOnNamespace("create", create.name)
+    case drop: DropTable         => need("drop", drop.child)
+    case drop: DropView          => need("drop", drop.child)
+    case rename: RenameTable     => checkRename(rename)
+    case alter: AlterTableCommand => checkAlter(alter)
+    case view: CreateViewCommand => checkView(view)
+    case describe: DescribeRelation => checkDescribe(describe.relation)
+    case SetCommand(Some((key, Some(_)))) => checkSetting(key)
+    case _: SetCommand | _: ResetCommand | _: SetCatalogAndNamespace | _: SetNamespaceCommand |
+        _: SetCatalogCommand | _: CacheTable | _: CacheTableAsSelect | _: UncacheTable |
+        _: ExplainCommand | _: DropTempViewCommand | _: CreateVariable | _: SetVariable |
+        _: DropVariable | _: CreateTempViewUsing | _: DescribeQueryCommand |
+        _: DescribeFunctionCommand | _: ShowCurrentNamespaceCommand =>
+      ()
+    case function: CreateSQLFunctionCommand if function.isTemp => ()
+    case function: DropFunctionCommand if function.isTemp      => ()
+    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+  }
+
+  private def checkWrite(write: V2WriteCommand): Unit = {
+    val table = write match {
+      case rows: RowLevelWrite => tableOf(rows.originalTable)
+      case other               => tableOf(other.table)
+    }
+    write match {
+      case rows: RowLevelWrite =>
+        needPlain(table)
+        rows.operation.command.toString match {
+          case "DELETE" => need("delete", table)
+          case "UPDATE" => need("update", table)
+          case _        => Seq("update", "delete", "insert").foreach(need(_, table))
+        }
+      case _: AppendData => need("insert", table)
+      case _ =>
+        needPlain(table)
+        Seq("insert", "delete").foreach(need(_, table))
+    }
+  }
+
+  /** Whoever sees a table masked or filtered can't replace what they don't see. */
+  private def needPlain(table: TableResource): Unit = {
+    val decision = governed.decide(table, Nil, governed.rights)
+    if (decision.isRestricted) {
+      throw IometeErrors.accessDenied(governed.principal, "overwrite", table.fullName)
+    }
+  }
+
+  private def checkRename(rename: RenameTable): Unit = {
+    val (catalog, table) = rename.child match {
+      case resolved: ResolvedTable => (resolved.catalog, named(resolved))
+      case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+    }
+    Seq("alter", "drop").foreach(need(_, table))
+    val parts =
+      if (rename.newName.head.equalsIgnoreCase(catalog.name)) rename.newName.tail else rename.newName
+    need(
+      "create",
+      decisionsName(catalog.name, parts.init, parts.last)
+    )
+  }
+
+  private def checkAlter(alter: AlterTableCommand): Unit = {
+    val changesPlace = alter.changes.exists {
+      case set: TableChange.SetProperty => set.property.startsWith("iomete.") || set.property == "location"
+      case _                            => false
+    }
+    if (changesPlace) throw IometeErrors.commandRefused(governed.principal, alter.nodeName)
+    need("alter", alter.table)
+  }
+
+  private def checkView(view: CreateViewCommand): Unit =
+    if (view.viewType == PersistedView) {
+      need(
+        "create",
+        decisionsName(
+          view.name.catalog.getOrElse("spark_catalog"),
+          view.name.database.toSeq,
+          view.name.table
+        )
+      )
+    }
+
+  private def checkDescribe(relation: LogicalPlan): Unit = relation match {
+    case resolved: ResolvedTable =>
+      val table = named(resolved)
+      val columns = resolved.table.columns().map(_.name).toSeq
+      val decision = governed.decide(table, columns, governed.rights)
+      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights)
+      if (!columns.forall(decision.isVisible)) {
+        throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
+      }
+    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+  }
+
+  private def checkSetting(key: String): Unit = {
+    val guarded = Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
+    if (guarded.exists(key.startsWith)) throw IometeErrors.settingRefused(governed.principal, key)
+  }
+
+  private def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
+
+  private def need(actions: Seq[String], plan: LogicalPlan): Unit = {
+    val table = plan match {
+      case resolved: ResolvedTable => named(resolved)
+      case resolved: ResolvedIdentifier =>
+        decisionsName(
+          resolved.catalog.name,
+          resolved.identifier.namespace.toSeq,
+          resolved.identifier.name
+        )
+      case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+    }
+    actions.foreach(need(_, table))
+  }
+
+  private def need(action: String, table: TableResource): Unit =
+    if (!governed.engine.isAllowed(governed.principal, action, table)) {
+      throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
+               IometeErrors.accessDenied(governed.principal, action, table.fullName)
+             } else {
+               IometeErrors.tableNotFound(table.fullName)
+             })
+    }
+
+  private def needOnNamespace(action: String, plan: LogicalPlan): Unit = plan match {
+    case ResolvedNamespace(catalog, namespace, _) =>
+      val (name, joined) =
+        io.iomete.spark.governance.decisions.ResourceNames.namespace(catalog.name, namespace)
+      if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
+        throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
+      }
+    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+  }
+
+  private def tableOf(relation: NamedRelation): TableResource =
+    Source.of(relation.asInstanceOf[LogicalPlan]) match {
+      case Source.OfTable(table, _, _) => table
+      case _ => throw IometeErrors.commandRefused(governed.principal, relation.nodeName)
+    }
+
+  private def named(resolved: ResolvedTable): TableResource =
+    decisionsName(
+      resolved.catalog.name,
+      resolved.identifier.namespace.toSeq,
+      resolved.identifier.name
+    )
+
+  private def decisionsName(catalog: String, namespace: Seq[String], name: String): TableResource =
+    io.iomete.spark.governance.decisions.ResourceNames.table(catalog, namespace, name)
+}

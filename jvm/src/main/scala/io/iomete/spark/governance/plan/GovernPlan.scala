@@ -1,0 +1,69 @@
+package io.iomete.spark.governance.plan
+
+import io.iomete.spark.governance.commands.CommandRights
+import io.iomete.spark.governance.{Governing, ReadAudit}
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
+
+/** Governs each query once, between analysis and optimisation.
+  *
+  * Every execution passes here, and no configuration can exclude it: a plan that was analysed
+  * earlier, by somebody else or under other policies, too. The cache is looked up by what comes out,
+  * so one principal's cached rows are served only to those who would see the same.
+  */
+final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
+
+  override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
+    val audit = new ReadAudit(governed)
+    audit.refusals {
+      AnalysisHelper.allowInvokingTransformsInAnalyzer {
+        val judged = CommandRights.judge(governed, plan)
+        val done = new GovernReads(governed).apply(judged)
+        // A command runs once, right after this; a query each time that its rows are asked for.
+        if (isCommand(done)) QueryReads.of(done).foreach(audit.record(_))
+        done
+      }
+    }
+  }
+
+  private def isCommand(plan: LogicalPlan): Boolean = plan match {
+    case _: Command              => true
+    case WithCTE(child, _)       => isCommand(child)
+    case Union(children, _, _)   => children.forall(isCommand)
+    case _                       => false
+  }
+}
+
+/** Refuses, while a plan is analysed, what may not be read at all.
+  *
+  * Without it a DataFrame's schema would tell of a table that no query may read. Whatever stands
+  * under [[VisibleColumns]] was judged by name; this is for what comes another way: paths, metadata
+  * tables, the bodies of SQL functions.
+  */
+final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
+
+  override def apply(plan: LogicalPlan): LogicalPlan = {
+    Governing.of(session).foreach { governed =>
+      new ReadAudit(governed).refusals(check(plan, governed))
+    }
+    plan
+  }
+
+  private def check(plan: LogicalPlan, governed: io.iomete.spark.governance.GovernedSession): Unit =
+    plan match {
+      case _: View                                  => () // with its creator's rights, when it runs
+      case VisibleColumns(child, Some(_), _) if !isLeaf(child) => ()
+      case leaf: LeafNode if leaf.resolved && !leaf.isInstanceOf[Command] =>
+        new LeafCheck(governed).check(leaf)
+      case other =>
+        other.children.foreach(check(_, governed))
+        other.subqueries.foreach(check(_, governed))
+    }
+
+  private def isLeaf(plan: LogicalPlan): Boolean = plan match {
+    case SubqueryAlias(_, child) => isLeaf(child)
+    case _: LeafNode             => true
+    case _                       => false
+  }
+}

@@ -1,0 +1,61 @@
+package io.iomete.spark.governance.plan
+
+import io.iomete.spark.governance.{Governing, ReadAudit}
+import io.iomete.spark.identity.PrincipalBinding
+import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Attribute, SortOrder}
+import org.apache.spark.sql.catalyst.plans.physical.Partitioning
+import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+
+/** The gate at the top of a physical plan: each execution is judged and recorded, then runs.
+  *
+  * A DataFrame keeps its physical plan. Without the gate a second action would run it again after
+  * its rights were withdrawn, and leave no trace.
+  */
+final case class GovernedExec(child: SparkPlan, reads: QueryReads, principal: String)
+    extends UnaryExecNode {
+
+  override def output: Seq[Attribute] = child.output
+  override def outputPartitioning: Partitioning = child.outputPartitioning
+  override def outputOrdering: Seq[SortOrder] = child.outputOrdering
+  override def supportsColumnar: Boolean = child.supportsColumnar
+  override def supportsRowBased: Boolean = child.supportsRowBased
+  override def nodeName: String = "Governed"
+
+  override protected def doExecute(): RDD[InternalRow] = { pass(); child.execute() }
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    pass(); child.executeColumnar()
+  }
+  override def executeCollect(): Array[InternalRow] = { pass(); child.executeCollect() }
+  override def executeToIterator(): Iterator[InternalRow] = { pass(); child.executeToIterator() }
+  override def executeTake(n: Int): Array[InternalRow] = { pass(); child.executeTake(n) }
+  override def executeTail(n: Int): Array[InternalRow] = { pass(); child.executeTail(n) }
+
+  override protected def withNewChildInternal(newChild: SparkPlan): GovernedExec =
+    copy(child = newChild)
+
+  // Two plans that read the same are the same, whatever was recorded about them.
+  override def doCanonicalize(): SparkPlan = child.canonicalized
+
+  override def stringArgs: Iterator[Any] = Iterator.single(principal)
+
+  private def pass(): Unit = Governing.of(session).foreach { governed =>
+    if (!isFillingAnothersCache) {
+      val audit = new ReadAudit(governed)
+      audit.refusals(Revocation.check(governed, reads))
+      audit.record(reads)
+    }
+  }
+
+  /** Who first uses a cache that somebody else declared runs the other's plan to fill it. Their own
+    * query has its own gate, and what they may see is what was cached: Spark found the two plans
+    * equal after both were governed.
+    */
+  private def isFillingAnothersCache: Boolean =
+    SparkSession.getActiveSession
+      .flatMap(PrincipalBinding.principalOf(_))
+      .exists(_ != principal)
+}

@@ -1,0 +1,118 @@
+package io.iomete.spark.governance.plan
+
+import io.iomete.spark.governance.{GovernedSession, Governing}
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.analysis._
+import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
+
+/** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
+  *
+  * A relation that the principal has nothing to do with becomes a [[HiddenRelation]]. Bodies of
+  * views are left alone: they run with their creator's rights, which [[GovernReads]] applies.
+  */
+final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] {
+
+  override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session) match {
+    case Some(governed) if !isBodyOfView => hide(plan, governed)
+    case _                               => plan
+  }
+
+  /** Spark analyses a view's text with the catalog and namespace that it was made in. */
+  private def isBodyOfView: Boolean = AnalysisContext.get.catalogAndNamespace.nonEmpty
+
+  private def hide(plan: LogicalPlan, governed: GovernedSession): LogicalPlan =
+    if (plan.analyzed) {
+      plan // part of a DataFrame that was governed when it was made
+    } else {
+      plan match {
+        case wrapped: VisibleColumns => wrapped
+        case hidden: HiddenRelation  => hidden
+        case relation: UnresolvedRelation => wrap(relation, relation, governed)
+        case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
+          wrap(past, relation, governed)
+        case source: UnresolvedDataSource => VisibleColumns(source, None, None)
+        case leaf if leaf.children.isEmpty && isTable(leaf) =>
+          val visible = VisibleColumns(leaf, None, None)
+          visible.copyTagsFrom(leaf)
+          visible
+        // Targets of writes are judged by what is to be done to them.
+        case update: UpdateTable     => inExpressions(update, governed)
+        case delete: DeleteFromTable => inExpressions(delete, governed)
+        case merge: MergeIntoTable =>
+          inExpressions(merge.copy(sourceTable = hide(merge.sourceTable, governed)), governed)
+        case ctes: UnresolvedWith =>
+          ctes.copy(
+            child = hide(ctes.child, governed),
+            cteRelations = ctes.cteRelations.map { case (name, query, depth) =>
+              (name, query.copy(child = hide(query.child, governed)), depth)
+            }
+          )
+        case other =>
+          inExpressions(other.withNewChildren(other.children.map(hide(_, governed))), governed)
+      }
+    }
+
+  private def inExpressions(plan: LogicalPlan, governed: GovernedSession): LogicalPlan =
+    plan.transformExpressions { case subquery: SubqueryExpression =>
+      subquery.withNewPlan(hide(subquery.plan, governed))
+    }
+
+  private def wrap(
+      named: LogicalPlan,
+      relation: UnresolvedRelation,
+      governed: GovernedSession
+  ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
+    case None => named // a temporary view: its plan is governed when it is run
+    case Some(name) if governed.mayKnow(name) =>
+      val visible = VisibleColumns(named, Some(name), None)
+      visible.copyTagsFrom(relation)
+      visible
+    case Some(_) =>
+      val hidden =
+        new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
+      hidden.copyTagsFrom(relation)
+      hidden
+  }
+
+  private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
+    case _: Source.OfTable => true
+    case _                 => false
+  })
+}
+
+/** Finds out which columns are hidden, as soon as Spark has resolved the relation inside.
+  *
+  * Also wraps the views inside an Iceberg view's body: Iceberg expands a body into the middle of the
+  * plan, where nothing else would remember that an inner view has a creator of its own.
+  */
+final case class ResolveVisibleColumns(session: SparkSession) extends Rule[LogicalPlan] {
+
+  override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
+    plan.resolveOperatorsUp {
+      case relation @ VisibleColumns(child, name, None) if child.resolved =>
+        relation.copy(hidden = Some(governed.hiddenColumns(child, name)))
+      case relation @ VisibleColumns(child, _, _) if !child.resolved && isExpandedView(child) =>
+        relation.copy(child = wrapViewsIn(child))
+    }
+  }
+
+  private def isExpandedView(child: LogicalPlan): Boolean =
+    child.isInstanceOf[SubqueryAlias] && child.children.exists(!_.isInstanceOf[LeafNode])
+
+  private def wrapViewsIn(body: LogicalPlan): LogicalPlan = body match {
+    case wrapped: VisibleColumns => wrapped
+    case relation: UnresolvedRelation =>
+      // Nothing is hidden here: the name stands in a body, and it is its creator who needs a right.
+      RelationName
+        .of(session, relation.multipartIdentifier)
+        .fold[LogicalPlan](relation)(name => VisibleColumns(relation, Some(name), Some(Set.empty)))
+    case other =>
+      other
+        .withNewChildren(other.children.map(wrapViewsIn))
+        .transformExpressions { case subquery: SubqueryExpression =>
+          subquery.withNewPlan(wrapViewsIn(subquery.plan))
+        }
+  }
+}

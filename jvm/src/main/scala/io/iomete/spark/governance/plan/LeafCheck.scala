@@ -1,0 +1,31 @@
+package io.iomete.spark.governance.plan
+
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.GovernedSession
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+
+/** Whether a leaf may be read at all by the one who asks, whatever columns will be used. */
+final class LeafCheck(governed: GovernedSession) {
+
+  def check(leaf: LogicalPlan): Unit = Source.of(leaf) match {
+    case Source.Local => ()
+    case Source.OfTable(table, columns, _) =>
+      val decision = governed.decide(table, columns.flatMap(_._2), governed.rights)
+      decision.broken.foreach { reason =>
+        throw IometeErrors.policyUnusable(table.fullName, Option.when(governed.isAdmin)(reason))
+      }
+      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights)
+    case Source.OfMetadata(table, _) =>
+      if (!governed.engine.isKnown(governed.principal, table)) {
+        throw Refusals.of(governed, table, governed.rights)
+      }
+    case Source.OfPaths(paths) =>
+      paths.foreach { path =>
+        if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
+          throw IometeErrors.pathDenied(governed.principal, "read", path)
+        }
+      }
+    case Source.Unknown(what) =>
+      if (!governed.isAdmin) throw IometeErrors.unknownSource(governed.principal, what)
+  }
+}

@@ -1,0 +1,218 @@
+package io.iomete.spark.governance.plan
+
+import scala.util.control.NonFatal
+
+import com.google.common.cache.{Cache, CacheBuilder}
+import io.iomete.spark.governance.decisions.{PolicyEngine, TableResource}
+import org.apache.spark.sql.catalyst.QueryPlanningTracker
+import org.apache.spark.sql.catalyst.analysis.UnresolvedFunction
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
+import org.apache.spark.sql.types.{BooleanType, DataType, StringType}
+import org.apache.spark.unsafe.types.UTF8String
+
+/** Turns the SQL of filters and custom masks into expressions over a table's columns.
+  *
+  * In a private session: temporary views and functions of the asker's, their current namespace,
+  * time zone and SQL mode have no say in what a policy means. Tables that an expression looks things
+  * up in are read with the policy's rights.
+  */
+final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
+  import PolicyExpressions._
+
+  private val templates: Cache[Key, Template] =
+    CacheBuilder.newBuilder().maximumSize(4096).build[Key, Template]()
+
+  /** A predicate that is true for the rows that `principal` may see.
+    *
+    * Rows on which it is null or fails are hidden.
+    *
+    * Raises: PolicyExpressionException, with what is wrong.
+    */
+  def filter(
+      predicate: String,
+      table: TableResource,
+      columns: Seq[Attribute],
+      principal: String
+  ): Expression = {
+    val resolved = resolve(Filtering, predicate, table, columns, principal)
+    split(resolved).map(total).reduce(And)
+  }
+
+  /** What a custom mask shows instead of a column, in the column's type; null where it fails. */
+  def mask(
+      expression: String,
+      column: Attribute,
+      table: TableResource,
+      columns: Seq[Attribute],
+      principal: String
+  ): Expression = {
+    val text = expression.replace("{col}", "`" + column.name.replace("`", "``") + "`")
+    val resolved = resolve(Masking(column.dataType), text, table, columns, principal)
+    val typed =
+      if (resolved.dataType == column.dataType) resolved
+      else Cast(resolved, column.dataType, Some("UTC"), EvalMode.TRY)
+    if (SafeExpressions.isSafe(typed) || typed.foldable) typed else nullOnError(typed)
+  }
+
+  private def resolve(
+      kind: Kind,
+      text: String,
+      table: TableResource,
+      columns: Seq[Attribute],
+      principal: String
+  ): Expression = {
+    val key = Key(kind, text, table, columns.map(shape), principal, attributesOf(principal))
+    val template = Option(templates.getIfPresent(key)).getOrElse {
+      val made = analysed(key, columns)
+      // What a subquery reads has to be looked up anew each time.
+      if (!made.expression.containsPattern(PLAN_EXPRESSION)) templates.put(key, made)
+      made
+    }
+    template.over(columns)
+  }
+
+  private def attributesOf(principal: String): Map[String, Any] = engine.attributes(principal)
+
+  private def analysed(key: Key, columns: Seq[Attribute]): Template =
+    try {
+      session.withActive {
+        val parsed = session.sessionState.sqlParser.parseExpression(key.text)
+        val rows = LocalRelation(columns.map(c => AttributeReference(c.name, c.dataType, c.nullable)()))
+        val table = SubqueryAlias(key.table.table, rows)
+        val plan = bound(key.kind.over(parsed, table), key)
+        val done = session.sessionState.analyzer.executeAndCheck(plan, new QueryPlanningTracker)
+        val expression = withoutUsers(key.kind.in(done), key)
+        requireUsable(expression, key)
+        Template(rows.output, governedLookups(expression))
+      }
+    } catch {
+      case error: PolicyExpressionException => throw error
+      case NonFatal(error) => throw new PolicyExpressionException(reasonOf(error), error)
+    }
+
+  private def requireUsable(expression: Expression, key: Key): Unit = {
+    if (!expression.deterministic) {
+      throw new PolicyExpressionException("it gives another result each time it is evaluated")
+    }
+    if (key.kind == Filtering && expression.dataType != BooleanType) {
+      throw new PolicyExpressionException(
+        s"a filter is true or false, and this is of type ${expression.dataType.sql}"
+      )
+    }
+  }
+
+  /** `user_attribute('x')` as a typed literal; an attribute that the user lacks is null. */
+  private def bound(plan: LogicalPlan, key: Key): LogicalPlan =
+    plan.transformAllExpressionsWithSubqueries {
+      case UnresolvedFunction(Seq(name), Seq(Literal(attribute: UTF8String, _)), false, None, _, _, _)
+          if name.equalsIgnoreCase("user_attribute") =>
+        literal(key.attributes.get(attribute.toString))
+    }
+
+  private def literal(value: Option[Any]): Literal = value match {
+    case None              => Literal(null, StringType)
+    case Some(list: Seq[_]) => Literal(list.toArray[Any].map(boxed))
+    case Some(single)      => Literal(boxed(single))
+  }
+
+  private def boxed(value: Any): Any = value match {
+    case number: Int => number.toLong
+    case other       => other
+  }
+
+  private def withoutUsers(expression: Expression, key: Key): Expression = {
+    val user = Literal(key.principal)
+    replaced(expression) { case CurrentUser() => user }
+  }
+
+  /** Marks what a lookup reads as read by a policy; the planner asks for that mark. */
+  private def governedLookups(expression: Expression): Expression =
+    expression.transform { case subquery: SubqueryExpression =>
+      subquery.withNewPlan(subquery.plan.transformUpWithSubqueries { case leaf: LeafNode =>
+        Source.of(leaf) match {
+          case Source.OfTable(table, _, _) => PolicyBarrier(leaf, Proof.of(table, None))
+          case Source.Local                => leaf
+          case _ => throw new PolicyExpressionException(s"it reads ${leaf.nodeName}, no table")
+        }
+      })
+    }
+
+  private def split(predicate: Expression): Seq[Expression] = predicate match {
+    case And(left, right) => split(left) ++ split(right)
+    case other            => Seq(other)
+  }
+
+  private def total(predicate: Expression): Expression =
+    if (SafeExpressions.isSafe(predicate) || predicate.containsPattern(PLAN_EXPRESSION)) predicate
+    else nullOnError(predicate)
+
+  private def nullOnError(expression: Expression): Expression =
+    io.iomete.spark.governance.masks.NullOnError(expression)
+}
+
+object PolicyExpressions {
+
+  /** What Spark says is wrong, without the plan that it shows along with it. */
+  private def reasonOf(error: Throwable): String =
+    Option(error.getMessage).getOrElse(error.getClass.getSimpleName).linesIterator.next()
+
+  private def shape(column: Attribute): (String, DataType, Boolean) =
+    (column.name, column.dataType, column.nullable)
+
+  private sealed trait Kind {
+    def over(parsed: Expression, table: LogicalPlan): LogicalPlan
+    def in(plan: LogicalPlan): Expression
+  }
+
+  private case object Filtering extends Kind {
+    def over(parsed: Expression, table: LogicalPlan): LogicalPlan = Filter(parsed, table)
+    def in(plan: LogicalPlan): Expression = plan.collectFirst { case Filter(c, _) => c }.get
+  }
+
+  private final case class Masking(dataType: DataType) extends Kind {
+    def over(parsed: Expression, table: LogicalPlan): LogicalPlan =
+      Project(Seq(Alias(parsed, "mask")()), table)
+    def in(plan: LogicalPlan): Expression =
+      plan.collectFirst { case Project(Seq(Alias(child, _)), _) => child }.get
+  }
+
+  private final case class Key(
+      kind: Kind,
+      text: String,
+      table: TableResource,
+      columns: Seq[(String, DataType, Boolean)],
+      principal: String,
+      attributes: Map[String, Any]
+  )
+
+  private final case class Template(columns: Seq[Attribute], expression: Expression) {
+    def over(actual: Seq[Attribute]): Expression = {
+      val by = AttributeMap(columns.zip(actual))
+      replaced(expression) { case a: AttributeReference if by.contains(a) => by(a) }
+    }
+  }
+
+  /** Also inside subqueries, where the table's columns are outer references. */
+  private def replaced(
+      expression: Expression
+  )(rule: PartialFunction[Expression, Expression]): Expression =
+    expression.transformUp {
+      case subquery: SubqueryExpression =>
+        val outer = subquery.withNewPlan(
+          subquery.plan.transformAllExpressionsWithSubqueries {
+            case OuterReference(inner) if rule.isDefinedAt(inner) =>
+              OuterReference(rule(inner).asInstanceOf[NamedExpression])
+            case other if rule.isDefinedAt(other) => rule(other)
+          }
+        )
+        outer
+      case other if rule.isDefinedAt(other) => rule(other)
+    }
+}
+
+/** A policy's expression can't be used; the message says why, for administrators. */
+final class PolicyExpressionException(message: String, cause: Throwable = null)
+    extends RuntimeException(message, cause)

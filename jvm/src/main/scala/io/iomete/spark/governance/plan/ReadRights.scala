@@ -1,0 +1,63 @@
+package io.iomete.spark.governance.plan
+
+import io.iomete.spark.governance.decisions._
+
+/** With whose rights a part of a plan is read.
+  *
+  * @param asker
+  *   who runs the statement: their explicit denies, masks and filters apply everywhere
+  * @param holder
+  *   whose grants count: the asker, or inside a view its creator
+  * @param views
+  *   the views that lead here, outermost first
+  */
+final case class ReadRights(asker: String, holder: String, views: Seq[TableResource]) {
+
+  def isOwn: Boolean = asker == holder
+
+  def inside(view: TableResource, creator: Option[String]): ReadRights =
+    copy(holder = creator.getOrElse(asker), views = views :+ view)
+}
+
+object ReadRights {
+  def of(asker: String): ReadRights = ReadRights(asker, asker, Nil)
+}
+
+/** The decisions about one relation, for everyone whose rights matter.
+  *
+  * Within a view that somebody else made, both the creator's and the asker's masks and filters
+  * apply: a creator passes on no more than they see, and an asker gains nothing by asking a view.
+  */
+final case class CombinedDecision(
+    table: TableResource,
+    rights: ReadRights,
+    asker: ReadDecision,
+    creator: Option[ReadDecision]
+) {
+  private val granting = creator.getOrElse(asker)
+
+  def broken: Option[String] = asker.broken.orElse(creator.flatMap(_.broken))
+
+  def isVisible(column: String): Boolean =
+    granting.visible(column) && (creator.isEmpty || !asker.denied(column))
+
+  def isReadable: Boolean = granting.visible.nonEmpty
+
+  /** In the order in which they are applied. */
+  def masks: Seq[Map[String, MaskRule]] =
+    (creator.toSeq :+ asker).map(_.masks).filter(_.nonEmpty)
+
+  def filters: Seq[RowFilterRule] = (creator.toSeq :+ asker).flatMap(_.filter)
+
+  /** Whom each filter and mask is for: `current_user()` and attributes are theirs. */
+  def principalsOfFilters: Seq[(RowFilterRule, String)] =
+    creator.toSeq.flatMap(_.filter.map(_ -> rights.holder)) ++ asker.filter.map(_ -> rights.asker)
+
+  def principalsOfMasks: Seq[(Map[String, MaskRule], String)] =
+    (creator.toSeq.map(_.masks -> rights.holder) :+ (asker.masks -> rights.asker))
+      .filter(_._1.nonEmpty)
+
+  def isRestricted: Boolean = masks.nonEmpty || filters.nonEmpty || creator.isDefined
+
+  def policies: Seq[Long] = (creator.toSeq :+ asker).flatMap(_.policies).distinct
+}

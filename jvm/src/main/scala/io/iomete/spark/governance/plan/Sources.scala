@@ -1,0 +1,224 @@
+package io.iomete.spark.governance.plan
+
+import scala.jdk.CollectionConverters._
+
+import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
+import org.apache.iceberg.BaseMetadataTable
+import org.apache.iceberg.spark.PathIdentifier
+import org.apache.iceberg.spark.source.{SparkChangelogTable, SparkTable}
+import org.apache.spark.sql.catalyst.analysis.{
+  ResolvedIdentifier,
+  ResolvedNamespace,
+  ResolvedNonPersistentFunc,
+  ResolvedPersistentFunc,
+  ResolvedPersistentView,
+  ResolvedTable,
+  ResolvedTempView
+}
+import org.apache.spark.sql.catalyst.catalog.{CatalogTable, HiveTableRelation, UnresolvedCatalogRelation}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, MetadataAttribute}
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
+import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
+import org.apache.spark.sql.delta.DeltaLogFileIndex
+import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
+import org.apache.spark.sql.execution.adaptive.LogicalQueryStage
+import org.apache.spark.sql.execution.columnar.InMemoryRelation
+import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
+import org.apache.spark.sql.execution.datasources.v2._
+import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
+import org.apache.spark.sql.execution.streaming.sources.MemoryPlan
+
+/** What a leaf of a plan reads, as policies see it. */
+sealed trait Source
+
+object Source {
+
+  /** A table of a catalog.
+    *
+    * @param columns
+    *   each output attribute with the name that policies know its column by; a metadata column has
+    *   None
+    * @param snapshot
+    *   the version that is read, where the format has versions
+    */
+  final case class OfTable(
+      table: TableResource,
+      columns: Seq[(AttributeReference, Option[String])],
+      snapshot: Option[String]
+  ) extends Source
+
+  /** A table made of another one's metadata or history (`t.files`, `t.changes`). */
+  final case class OfMetadata(table: TableResource, part: String) extends Source
+
+  /** Files that are named by their location. */
+  final case class OfPaths(paths: Seq[String]) extends Source
+
+  /** Rows that the program itself holds, or that governed plans have produced. */
+  case object Local extends Source
+
+  /** Something that nobody has judged. */
+  final case class Unknown(what: String) extends Source
+
+  /** What `leaf` reads. Whatever isn't recognised is [[Unknown]], and so refused. */
+  def of(leaf: LogicalPlan): Source = leaf match {
+    case r: DataSourceV2Relation     => ofV2(r.table, r.catalog, r.identifier, r.output)
+    case r: DataSourceV2ScanRelation => of(r.relation)
+    case r: StreamingDataSourceV2Relation =>
+      ofV2(r.table, r.catalog, r.identifier, r.output)
+    case r: StreamingDataSourceV2ScanRelation => of(r.relation)
+    case r: StreamingRelationV2 if r.catalog.isEmpty && isGenerator(r.table) => Local
+    case r: StreamingRelationV2      => ofV2(r.table, r.catalog, r.identifier, r.output)
+    case r: LogicalRelation          => ofV1(r)
+    case r: HiveTableRelation        => ofCatalogTable(r.tableMeta, r.output, None)
+    case r: UnresolvedCatalogRelation => ofCatalogTable(r.tableMeta, Nil, None)
+    case r: StreamingRelation        => ofStream(r.dataSource.catalogTable, r.output, r.sourceName)
+    case r: StreamingExecutionRelation => ofStream(r.catalogTable, r.output, r.source.toString)
+    case _: LocalRelation | _: OneRowRelation | _: Range | _: CTERelationRef | _: UnionLoopRef |
+        _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
+        _: InMemoryRelation | _: LogicalQueryStage | _: MemoryPlan =>
+      Local
+    // Names that commands work on; the command's own rule judges it.
+    case _: ResolvedTable | _: ResolvedNamespace | _: ResolvedIdentifier | _: ResolvedTempView |
+        _: ResolvedPersistentView | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
+      Local
+    case _: Command => Local
+    case other      => Unknown(other.nodeName)
+  }
+
+  private def ofV2(
+      table: Table,
+      catalog: Option[CatalogPlugin],
+      identifier: Option[Identifier],
+      output: Seq[AttributeReference]
+  ): Source = (catalog, identifier) match {
+    case (_, Some(path: PathIdentifier)) => OfPaths(Seq(path.location))
+    case (Some(plugin), Some(ident)) =>
+      val name = RelationName.of(plugin, ident)
+      table match {
+        case iceberg: SparkTable if iceberg.table.isInstanceOf[BaseMetadataTable] =>
+          name.base.fold[Source](Unknown("a metadata table"))(OfMetadata(_, ident.name))
+        case _: SparkChangelogTable =>
+          name.base.fold[Source](Unknown("a table of changes"))(OfMetadata(_, ident.name))
+        case iceberg: SparkTable =>
+          val columns = IcebergColumns.namesIn(iceberg)
+          OfTable(
+            tableOf(name, iceberg),
+            output.map(a => a -> policyName(a, columns)),
+            Option(iceberg.snapshotId)
+              .orElse(Option(iceberg.table.currentSnapshot).map(s => Long.box(s.snapshotId)))
+              .map(_.toString)
+          )
+        case _ => OfTable(name.table, output.map(a => a -> policyName(a, Map.empty)), None)
+      }
+    case _ => Unknown(table.getClass.getSimpleName)
+  }
+
+  /** `lake.db.t.branch_b` is `lake.db.t`, unless there is a table of the whole name. */
+  private def tableOf(name: RelationName, iceberg: SparkTable): TableResource = name.base match {
+    case Some(base) if iceberg.branch != null || iceberg.snapshotId != null => base
+    case _                                                                  => name.table
+  }
+
+  private def ofV1(relation: LogicalRelation): Source = relation.relation match {
+    case files: HadoopFsRelation
+        if relation.catalogTable.isEmpty && files.location.isInstanceOf[DeltaLogFileIndex] =>
+      Local // Delta reads its own log; no name leads there
+    case base =>
+      relation.catalogTable match {
+        case Some(table) => ofCatalogTable(table, relation.output, DeltaVersions.of(base))
+        case None =>
+          base match {
+            case files: HadoopFsRelation => OfPaths(files.location.rootPaths.map(_.toString).toSeq)
+            case other                   => Unknown(other.getClass.getSimpleName)
+          }
+      }
+  }
+
+  private def ofCatalogTable(
+      table: CatalogTable,
+      output: Seq[Attribute],
+      snapshot: Option[String]
+  ): Source =
+    table.identifier.database match {
+      case Some("delta") | None => pathOf(table)
+      case Some(database) =>
+        OfTable(
+          ResourceNames.table(
+            table.identifier.catalog.getOrElse(ResourceNames.sessionCatalog),
+            Seq(database),
+            table.identifier.table
+          ),
+          output.collect { case a: AttributeReference => a -> policyName(a, Map.empty) },
+          snapshot
+        )
+    }
+
+  private def pathOf(table: CatalogTable): Source =
+    table.storage.locationUri.fold[Source](Unknown("a table without a database"))(uri =>
+      OfPaths(Seq(uri.toString))
+    )
+
+  private def ofStream(
+      table: Option[CatalogTable],
+      output: Seq[Attribute],
+      source: String
+  ): Source = table match {
+    case Some(catalogTable) => ofCatalogTable(catalogTable, output, None)
+    case None               => Unknown(s"the stream $source")
+  }
+
+  /** Sources of rows that come from nowhere, for tests and heartbeats. */
+  private def isGenerator(table: Table): Boolean =
+    Set("RateStreamTable", "RatePerMicroBatchTable")(table.getClass.getSimpleName)
+
+  private def policyName(
+      attribute: AttributeReference,
+      renamed: Map[String, String]
+  ): Option[String] = attribute match {
+    case MetadataAttribute(_) => None
+    case column               => Some(renamed.getOrElse(column.name, column.name))
+  }
+}
+
+/** Iceberg knows columns by number, so an old snapshot's names don't hide what they are. */
+private object IcebergColumns {
+
+  /** For a snapshot or branch: from its columns' names to the names that these have today. */
+  def namesIn(table: SparkTable): Map[String, String] = {
+    val today = table.table.schema
+    table.schema.fieldNames.toSeq
+      .flatMap(name => idOf(table, name).map(name -> _))
+      .flatMap { case (name, id) => Option(today.findColumnName(id)).map(name -> _) }
+      .filter { case (then, now) => then != now }
+      .toMap
+  }
+
+  private def idOf(table: SparkTable, name: String): Option[Int] =
+    schemaRead(table).flatMap(schema => Option(schema.findField(name))).map(_.fieldId)
+
+  private def schemaRead(table: SparkTable): Option[org.apache.iceberg.Schema] = {
+    val iceberg = table.table
+    val snapshot =
+      if (table.snapshotId != null) Option(iceberg.snapshot(table.snapshotId))
+      else Option(table.branch).flatMap(branch => Option(iceberg.snapshot(branch)))
+    snapshot
+      .flatMap(s => Option(s.schemaId))
+      .flatMap(id => iceberg.schemas.asScala.get(id))
+      .filter(_.columns.asScala.map(_.name).toSet == table.schema.fieldNames.toSet)
+  }
+}
+
+private object DeltaVersions {
+  import org.apache.spark.sql.delta.files.TahoeLogFileIndex
+  import org.apache.spark.sql.sources.BaseRelation
+
+  def of(relation: BaseRelation): Option[String] = relation match {
+    case files: HadoopFsRelation =>
+      files.location match {
+        case index: TahoeLogFileIndex => Some(index.getSnapshot.version.toString)
+        case _                        => None
+      }
+    case _ => None
+  }
+}

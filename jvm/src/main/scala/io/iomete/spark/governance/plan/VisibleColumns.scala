@@ -1,0 +1,72 @@
+package io.iomete.spark.governance.plan
+
+import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
+import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.rules.RuleId
+import org.apache.spark.sql.util.CaseInsensitiveStringMap
+
+/** A relation as its reader may know it: columns that they may not read aren't there.
+  *
+  * It is put around a relation's name before Spark resolves it, so `*`, schemas, the error of a
+  * missing column and its suggestions never see what is hidden. [[GovernReads]] replaces it by a
+  * projection.
+  *
+  * Neither a UnaryNode nor a Project on purpose: Spark looks through those when it resolves the
+  * columns of a WHERE or ORDER BY, and would find the hidden ones.
+  *
+  * @param name
+  *   the table or view that the statement names; None for a source that is given by its files
+  * @param hidden
+  *   names of hidden columns, as the relation spells them; None until the relation is resolved
+  */
+final case class VisibleColumns(
+    child: LogicalPlan,
+    name: Option[RelationName],
+    hidden: Option[Set[String]]
+) extends LogicalPlan {
+
+  override def children: Seq[LogicalPlan] = Seq(child)
+
+  override lazy val resolved: Boolean = child.resolved && hidden.isDefined
+
+  override def output: Seq[Attribute] = hidden match {
+    case Some(names) if child.resolved => child.output.filterNot(a => names(a.name))
+    case _                             => Nil
+  }
+
+  /** Metadata columns (`_file`, `_partition`) tell of all columns, so they go with any of them. */
+  override def metadataOutput: Seq[Attribute] =
+    if (hidden.exists(_.isEmpty)) child.metadataOutput else Nil
+
+  override def maxRows: Option[Long] = child.maxRows
+
+  override protected def withNewChildrenInternal(
+      newChildren: IndexedSeq[LogicalPlan]
+  ): LogicalPlan = copy(child = newChildren.head)
+}
+
+/** A relation that the reader may not know of, made indistinguishable from one that doesn't exist.
+  *
+  * Spark's rules pass it by, as if each had been found to have no effect here, and Spark's own check
+  * then reports it missing: the same error, at the same position, and in the same order among the
+  * errors of a statement.
+  */
+final class HiddenRelation(
+    name: Seq[String],
+    options: CaseInsensitiveStringMap,
+    isStreaming: Boolean
+) extends UnresolvedRelation(name, options, isStreaming) {
+
+  override protected def isRuleIneffective(ruleId: RuleId): Boolean = true
+
+  // Equal to nothing else, or Spark would keep the relation that this one replaces.
+  override def canEqual(that: Any): Boolean = that.isInstanceOf[HiddenRelation]
+  override def equals(that: Any): Boolean = that match {
+    case other: AnyRef => this eq other
+    case _             => false
+  }
+  override def hashCode: Int = System.identityHashCode(this)
+
+  override def withNewChildrenInternal(newChildren: IndexedSeq[LogicalPlan]): LogicalPlan = this
+}

@@ -1,0 +1,118 @@
+"""Governance inside Spark, as Python reaches it: start it, refresh it, try policies on real tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iomete.engine.query_errors import translate_errors
+from iomete.names import quote_parts
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from iomete.engine.lifecycle import Engine
+
+_MISSING = {
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "SCHEMA_NOT_FOUND",
+    "REQUIRES_SINGLE_PART_NAMESPACE",
+    "CATALOG_NOT_FOUND",
+}
+
+
+class SparkGovernance:
+    """The policy engine in Spark's driver."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start(
+        self, bundle: Path, *, hash_key: bytes, spool: Path, audit_required: bool = False
+    ) -> int:
+        """Govern every session of this driver from now on; return the bundle's version.
+
+        Args:
+            bundle: The file with policies, principals, roles and tags.
+            hash_key: 32 bytes, known to this lakehouse only, that hash masks use.
+            spool: The folder that audit events are written to.
+            audit_required: Refuse queries whose audit event can't be written.
+
+        Raises:
+            EngineError: If it can't be started, and so nothing can be run.
+        """
+        with translate_errors():
+            return int(
+                self._governance.start(
+                    self._engine.spark._jsparkSession,  # noqa: SLF001  # no public road to it
+                    str(bundle),
+                    hash_key,
+                    str(spool),
+                    audit_required,
+                )
+            )
+
+    def refresh(self) -> int:
+        """Load the bundle now, if it has changed; return the version in force."""
+        return int(self._governance.refresh())
+
+    @property
+    def problem(self) -> str | None:
+        """Why the newest bundle is not in force, if it is not."""
+        found = self._governance.problem()
+        return None if found is None else str(found)
+
+    @property
+    def _governance(self) -> Any:
+        return self._engine.jvm.io.iomete.spark.Governance
+
+
+class TableChecks:
+    """Tries policies on tables as an administrator's session sees them."""
+
+    def __init__(self, spark: Callable[[], SparkSession]) -> None:
+        self._spark = spark
+
+    def columns(self, table: str) -> Sequence[tuple[str, str]] | None:
+        """Return name and SQL type of a table's or view's columns; None if there is no such table.
+
+        Cost: metadata only.
+        """
+        from pyspark.errors import AnalysisException
+
+        try:
+            schema = self._spark().table(table).schema
+        except AnalysisException as error:
+            if error.getCondition() in _MISSING:
+                return None
+            raise
+        return [(field.name, field.dataType.simpleString()) for field in schema]
+
+    def check_filter(self, table: str, predicate: str) -> str | None:
+        """Return what is wrong with a row filter on a table, or None."""
+        return self._told(self._governance.checkFilter(self._session, table, predicate))
+
+    def check_mask(
+        self, table: str, column: str, mask_type: str, value: str | None
+    ) -> str | None:
+        """Return what is wrong with a mask on a column or a field of a struct, or None."""
+        return self._told(
+            self._governance.checkMask(self._session, table, column, mask_type, value)
+        )
+
+    def is_namespace(self, parts: Sequence[str]) -> bool:
+        """Tell whether catalog and levels name a namespace that exists."""
+        return bool(self._spark().catalog.databaseExists(quote_parts(parts)))
+
+    @property
+    def _session(self) -> Any:
+        return self._spark()._jsparkSession  # noqa: SLF001
+
+    @property
+    def _governance(self) -> Any:
+        return self._spark().sparkContext._jvm.io.iomete.spark.Governance  # noqa: SLF001
+
+    @staticmethod
+    def _told(found: object) -> str | None:
+        return None if found is None else str(found)
