@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
 import json
 import os
 import signal
@@ -12,24 +11,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-
 from iomete.governance import audit_spool
 from iomete.governance.audit_spool import SpoolReader
 from iomete.store import Store
 
 DRIVER = "0b0e0f8e-1111-4222-8333-444455556666"
-
-
-def make_audit_tables(store: Store) -> None:
-    """Run the migration that makes the tables, where opening the store didn't."""
-    migration = importlib.import_module("iomete.store.migrations.versions.0004_audit")
-    with store.write() as connection:
-        if not sa.inspect(connection).has_table("audit_events"):
-            with Operations.context(MigrationContext.configure(connection)):
-                migration.upgrade()
 
 
 def event(number: int = 1, **changes: Any) -> dict[str, Any]:

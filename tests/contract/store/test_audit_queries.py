@@ -8,8 +8,7 @@ from iomete.errors import ConfigurationError
 from iomete.governance.audit import Audit, AuditEvent, Consumption, Reader, Verdict
 from iomete.names import CatalogName, ColumnName, NamespaceName, TableName
 from iomete.store import Store
-from support import audit as spools
-from support.audit import line, spool_file
+from support.audit import DRIVER, line, spool_file
 
 Report = Callable[..., None]
 
@@ -25,7 +24,6 @@ def spool(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def audit(store: Store, spool: Path) -> Audit:
-    spools.make_audit_tables(store)
     return Audit(store, spool, may_read=lambda: None)
 
 
@@ -54,7 +52,7 @@ def test_an_event_has_all_that_was_reported(audit: Audit, report: Report) -> Non
     report(at=at(9, 30))
     assert audit.events() == [
         AuditEvent(
-            id=f"{spools.DRIVER}-1",
+            id=f"{DRIVER}-1",
             time=at(9, 30),
             principal="alice",
             action="select",
@@ -282,7 +280,6 @@ def test_who_may_not_read_learns_nothing(store: Store, spool: Path) -> None:
     def refuse() -> None:
         raise PermissionError("for auditors")
 
-    spools.make_audit_tables(store)
     audit = Audit(store, spool, may_read=refuse)
     for question in (audit.events, audit.summary, lambda: audit.readers("lake")):
         with pytest.raises(PermissionError, match="for auditors"):

@@ -22,16 +22,9 @@ from iomete.governance.audit_intake import Ingestion
 from iomete.governance.audit_spool import SpoolReader
 from iomete.governance.audit_tables import audit_events, audit_rejects
 from iomete.store import Store, metadata
-from support import audit
 from support.audit import DRIVER, event, line, spool_file
 
 SECONDS = 60
-
-
-@pytest.fixture
-def store(store: Store) -> Store:
-    audit.make_audit_tables(store)
-    return store
 
 
 @pytest.fixture
