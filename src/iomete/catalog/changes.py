@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from contextlib import AbstractContextManager
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
     import sqlalchemy as sa
 
 

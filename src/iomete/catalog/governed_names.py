@@ -7,10 +7,10 @@ names of other catalogs are exact. The Java side spells what is asked of it the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from iomete.errors import InvalidNameError
 from iomete.names import NamespaceName, TableName, as_parts, lower, quote_parts
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from iomete.catalog.governed_names import GovernedTable
 from iomete.catalog.tables import owners
 from iomete.errors import TableNotFoundError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iomete.catalog.changes import Changes, Columns
     from collections.abc import Sequence
+
+    from iomete.catalog.changes import Changes, Columns
 
 
 class Owners:

@@ -23,9 +23,10 @@ from iomete.errors import (
 from iomete.names import ResourceKind, as_parts, fold, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from iomete.catalog.changes import Changes, Columns
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from iomete.catalog.changes import Changes, Columns
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _TAG_ID = "tag_id"

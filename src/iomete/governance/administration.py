@@ -15,10 +15,11 @@ from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist
 
 if TYPE_CHECKING:
-    from iomete.access import Principal
     from collections.abc import Iterator
+
     import sqlalchemy as sa
 
+    from iomete.access import Principal
     from iomete.governance.publisher import Publisher
     from iomete.store import Store
 
@@ -96,6 +97,19 @@ class Administration:
         with self.reading():
             pass
         return self._publisher.publish()
+
+    def require_admin(self, what: str) -> None:
+        """Refuse who is no admin.
+
+        Raises:
+            AccessDeniedError: Names what the actor may not do, such as `act for others`.
+        """
+        with self._store.read() as connection:
+            if not is_admin(connection, self._actor):
+                raise AccessDeniedError(
+                    f"`{self._actor.name}` may not {what}.",
+                    hint="ask an admin of this lakehouse, who holds the role `admin`",
+                )
 
     def version(self) -> int:
         """Return the version of governance, which grows with each change."""

@@ -7,6 +7,7 @@ that matches is the verdict.
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -20,11 +21,10 @@ from iomete.governance.specifications import PolicyKind, target_text
 from iomete.governance.tables import policies
 from iomete.governance.targets import resources_meet
 from iomete.governance.validity import from_schedule
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 class PolicyConflictWarning(UserWarning):

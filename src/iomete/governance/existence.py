@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from iomete.governance.patterns import has_wildcard
 from iomete.governance.specifications import PolicyKind, Specification
 from iomete.governance.targets import Target, TargetKind
 from iomete.names import lower, nearest, parse_parts
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iomete.governance.checks import PolicyChecks, Problems
     from collections.abc import Sequence
+
+    from iomete.governance.checks import PolicyChecks, Problems
 
 _FUTURE = "make it first, or pass future=True"
 

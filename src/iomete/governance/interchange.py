@@ -14,8 +14,9 @@ from iomete.governance.existence import check_against_tables
 from iomete.governance.specifications import from_document
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
     from collections.abc import Sequence
+
+    from iomete.governance.documents import Document
     from iomete.governance.policy_records import Policy
 
 _GIVEN_BY_THE_STORE = ("id", "version")

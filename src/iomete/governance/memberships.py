@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from iomete.errors import StillNeededError
 from iomete.governance.principal_names import ADMIN, PrincipalKind, PrincipalName
 from iomete.governance.tables import memberships, principals
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

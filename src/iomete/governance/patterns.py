@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from iomete.catalog.governed_names import check_nameable
 from iomete.errors import InvalidNameError
 from iomete.names import as_parts, quote
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,10 +34,11 @@ from iomete.governance.targets import (
 )
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
-    from iomete.governance.checks import PolicyChecks
     from pathlib import Path
+
     from iomete.governance.administration import Administration
+    from iomete.governance.checks import PolicyChecks
+    from iomete.governance.documents import Document
 
 Name = str | Sequence[str]
 Names = str | Iterable[str]

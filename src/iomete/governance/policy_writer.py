@@ -38,12 +38,13 @@ from iomete.governance.targets import TargetKind
 from iomete.names import nearest
 
 if TYPE_CHECKING:
-    from iomete.governance.principal_names import PrincipalName
-    from pathlib import Path
     from collections.abc import Sequence
-    from iomete.governance.administration import Administration
+    from pathlib import Path
 
-_CALLER = 4
+    from iomete.governance.administration import Administration
+    from iomete.governance.principal_names import PrincipalName
+
+_CALLER = 3
 """Frames from a warning here to the caller of `lake.policies`."""
 
 

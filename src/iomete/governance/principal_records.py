@@ -15,6 +15,7 @@ from iomete.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
     from iomete.governance.attributes import AttributeValue
 
 

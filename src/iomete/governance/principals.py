@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from iomete.catalog.tables import owners
-from iomete.errors import AlreadyExistsError, ConfigurationError, StillNeededError
+from iomete.errors import ConfigurationError, StillNeededError
 from iomete.governance.attributes import AttributeValue, check_attributes
-from iomete.governance.documents import to_json
-from iomete.governance.memberships import check_admin_left, check_no_circle, containers_of
+from iomete.governance.memberships import check_admin_left, containers_of
+from iomete.governance.principal_changes import (
+    add,
+    check_unused,
+    insert_attributes,
+    join,
+    leave_all,
+)
 from iomete.governance.principal_names import (
     ADMIN,
     EVERYONE,
@@ -31,7 +36,7 @@ from iomete.governance.principal_records import (
     read_users,
 )
 from iomete.governance.tables import attributes as attributes_table
-from iomete.governance.tables import memberships, policy_principals, principals
+from iomete.governance.tables import memberships, principals
 
 if TYPE_CHECKING:
     from iomete.governance.administration import Administration
@@ -75,11 +80,11 @@ class Principals:
         values = check_attributes(attributes or {})
         containers = [*_all_of_kind(groups, _GROUP), *_all_of_kind(roles, _ROLE)]
         with self._administration.changing() as connection:
-            self._add(connection, user)
+            add(connection, user, author=self._author)
             check_exist(connection, containers)
             for container in containers:
-                self._join(connection, container, user)
-            self._set_attributes(connection, user, values)
+                join(connection, container, user, author=self._author)
+            insert_attributes(connection, user, values)
             return read_users(connection, user.name)[0]
 
     def update_user(
@@ -106,12 +111,12 @@ class Principals:
             check_exist(connection, [user, *(n for names in wanted.values() for n in names or ())])
             for kind, containers in wanted.items():
                 if containers is not None:
-                    self._leave_all(connection, user, kind)
+                    leave_all(connection, user, kind)
                     for container in containers:
-                        self._join(connection, container, user)
+                        join(connection, container, user, author=self._author)
             if values is not None:
                 connection.execute(sa.delete(attributes_table).filter_by(principal=str(user)))
-                self._set_attributes(connection, user, values)
+                insert_attributes(connection, user, values)
             check_admin_left(connection)
             return read_users(connection, user.name)[0]
 
@@ -210,7 +215,7 @@ class Principals:
             table = attributes_table
             for name in values:
                 connection.execute(sa.delete(table).filter_by(principal=str(who), name=name))
-            self._set_attributes(connection, who, kept)
+            insert_attributes(connection, who, kept)
 
     def users(self) -> list[User]:
         """Return all users, sorted by name."""
@@ -253,26 +258,15 @@ class Principals:
         """Return the roles that a principal holds, directly or through others, sorted."""
         return self._containers(principal, _ROLE)
 
+    @property
+    def _author(self) -> str:
+        return self._administration.author
+
     def _containers(self, principal: str, kind: PrincipalKind) -> list[str]:
         name = PrincipalName.parse(principal)
         with self._administration.reading(about=name) as connection:
             check_exist(connection, [name])
             return sorted(names_of(containers_of(connection, name), kind))
-
-    def _add(self, connection: sa.Connection, name: PrincipalName) -> None:
-        query = sa.select(principals.c.principal).filter_by(principal=str(name))
-        if connection.execute(query).first():
-            raise AlreadyExistsError(f"{name.words} exists.", hint=f"see {name.kind}s()")
-        connection.execute(
-            sa.insert(principals).values(
-                principal=str(name),
-                kind=str(name.kind),
-                name=name.name,
-                enabled=True,
-                author=self._administration.author,
-                created_at=self._administration.now(),
-            )
-        )
 
     def _add_container(
         self,
@@ -281,11 +275,11 @@ class Principals:
         above: Iterable[PrincipalName],
     ) -> None:
         with self._administration.changing() as connection:
-            self._add(connection, container)
+            add(connection, container, author=self._author)
             pairs = [*((container, m) for m in members), *((a, container) for a in above)]
             for parent, member in pairs:
                 check_exist(connection, (parent, member))
-                self._join(connection, parent, member)
+                join(connection, parent, member, author=self._author)
 
     def _connect(
         self, containers: Iterable[PrincipalName], members: Iterable[PrincipalName]
@@ -294,23 +288,7 @@ class Principals:
             for container in containers:
                 for member in members:
                     check_exist(connection, (container, member))
-                    self._join(connection, container, member)
-
-    def _join(
-        self, connection: sa.Connection, container: PrincipalName, member: PrincipalName
-    ) -> None:
-        _check_can_hold(container, member)
-        check_no_circle(connection, container, member)
-        edge = {"container": str(container), "member": str(member)}
-        if connection.execute(sa.select(memberships).filter_by(**edge)).first():
-            return
-        connection.execute(
-            sa.insert(memberships).values(
-                **edge,
-                author=self._administration.author,
-                created_at=self._administration.now(),
-            )
-        )
+                    join(connection, container, member, author=self._author)
 
     def _disconnect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
         with self._administration.changing() as connection:
@@ -321,15 +299,6 @@ class Principals:
                 )
             check_admin_left(connection)
 
-    def _leave_all(
-        self, connection: sa.Connection, member: PrincipalName, kind: PrincipalKind
-    ) -> None:
-        connection.execute(
-            sa.delete(memberships).where(
-                memberships.c.member == str(member), memberships.c.container.startswith(f"{kind}:")
-            )
-        )
-
     def _set_enabled(self, name: str, *, enabled: bool) -> None:
         user = _of_kind(name, _USER)
         with self._administration.changing() as connection:
@@ -339,16 +308,6 @@ class Principals:
             )
             check_admin_left(connection)
 
-    def _set_attributes(
-        self, connection: sa.Connection, user: PrincipalName, values: Mapping[str, AttributeValue]
-    ) -> None:
-        rows = [
-            {"principal": str(user), "name": name, "value": to_json(value)}
-            for name, value in values.items()
-        ]
-        if rows:
-            connection.execute(sa.insert(attributes_table), rows)
-
     def _remove(self, name: PrincipalName) -> None:
         if name in (ADMIN, EVERYONE):
             raise StillNeededError(
@@ -356,7 +315,7 @@ class Principals:
             )
         with self._administration.changing() as connection:
             check_exist(connection, [name])
-            _check_unused(connection, name)
+            check_unused(connection, name)
             connection.execute(sa.delete(principals).filter_by(principal=str(name)))
             check_admin_left(connection)
 
@@ -373,41 +332,3 @@ def _of_kind(text: str, kind: PrincipalKind) -> PrincipalName:
 def _all_of_kind(value: Names, kind: PrincipalKind) -> list[PrincipalName]:
     texts = [value] if isinstance(value, str) else list(value)
     return [_of_kind(text, kind) for text in texts]
-
-
-def _check_can_hold(container: PrincipalName, member: PrincipalName) -> None:
-    if EVERYONE in (container, member):
-        raise ConfigurationError(
-            "Everyone is in the group `public`, which holds nobody else and is in nothing.",
-            hint='write policies to "everyone"',
-        )
-    if container.kind is _GROUP and member.kind is _ROLE:
-        raise ConfigurationError(
-            f"{member.words} can't be in a group.",
-            hint=f'give the role to the group: grant_role("{member.name}", "{container}")',
-        )
-
-
-def _check_unused(connection: sa.Connection, name: PrincipalName) -> None:
-    """Refuse to remove whom policies or tables go by: a later namesake would inherit them."""
-    ids = connection.execute(
-        sa.select(policy_principals.c.policy_id)
-        .filter_by(principal=str(name))
-        .order_by(policy_principals.c.policy_id)
-    ).scalars()
-    if named := [str(policy_id) for policy_id in ids]:
-        some = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
-        raise StillNeededError(
-            f"{name.words} is named by policies: {some}.",
-            hint="delete or update these policies first"
-            + (", or disable the user" if name.kind is _USER else ""),
-        )
-    if name.kind is _USER:
-        owned = connection.execute(
-            sa.select(owners.c.resource).filter_by(owner=name.name).limit(1)
-        ).scalar()
-        if owned:
-            raise StillNeededError(
-                f"{name.words} owns tables, such as `{owned}`.",
-                hint="give them another owner first, or disable the user",
-            )

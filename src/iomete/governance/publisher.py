@@ -19,8 +19,9 @@ from iomete.governance.bundle import Bundle, build_bundle
 from iomete.governance.founding import found
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from iomete.store import Store
 
 BUNDLE = "bundle.json"

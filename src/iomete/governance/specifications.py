@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from iomete.errors import InvalidPolicyError
 from iomete.governance.documents import (
@@ -30,11 +31,11 @@ from iomete.governance.documents import (
 from iomete.governance.masks import Mask
 from iomete.governance.targets import Target, TargetKind
 from iomete.governance.validity import from_schedule, to_schedule
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iomete.governance.principal_names import PrincipalName
     from datetime import datetime
+
+    from iomete.governance.principal_names import PrincipalName
 
 SELECT = "select"
 _UNMASKED = Mask(type="MASK_NONE")

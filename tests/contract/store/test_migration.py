@@ -26,7 +26,7 @@ SESSION_OBJECT = {
 
 def import_every_declared_table() -> None:
     package = Path(iomete.__file__).parent
-    for module in package.rglob("tables.py"):
+    for module in package.rglob("*tables.py"):
         parts = module.relative_to(package).with_suffix("").parts
         importlib.import_module(".".join(["iomete", *parts]))
 

@@ -1,0 +1,76 @@
+"""The administration of a lakehouse without Spark: what exists is a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iomete.access import Principal
+from iomete.catalog.owners import Owners
+from iomete.catalog.tags import Tags
+from iomete.governance import Administration, Policies, Principals, Publisher
+from iomete.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass
+class Tables:
+    """What exists, as a value: tables by full name, with the types of their columns."""
+
+    tables: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {
+            "lake.crm.customers": {
+                "id": "bigint",
+                "email": "string",
+                "region": "string",
+                "contact": "struct<email:string,phone:string>",
+            },
+            "lake.sales.orders": {"id": "bigint", "region": "string", "amount": "decimal(10,2)"},
+            "lake.a.b.c": {"x": "int"},
+            "spark_catalog.default.events": {"id": "int"},
+        }
+    )
+    asked: list[str] = field(default_factory=list)
+
+    def kind_of(self, parts: Sequence[str], /) -> str | None:
+        name = ".".join(parts)
+        if name in self.tables:
+            return "table"
+        if any(table.startswith(f"{name}.") for table in self.tables):
+            return "catalog" if len(parts) == 1 else "namespace"
+        return None
+
+    def columns(self, table: str, /) -> list[tuple[str, str]] | None:
+        self.asked.append(table)
+        return list(self.tables[table].items()) if table in self.tables else None
+
+    def check_filter(self, table: str, predicate: str, /) -> str | None:
+        return f"no predicate on {table}" if "(" in predicate and ")" not in predicate else None
+
+    def check_mask(
+        self, table: str, column: str, mask_type: str, value: str | None, /
+    ) -> str | None:
+        broken = value is not None and value.count("(") != value.count(")")
+        return f"{mask_type} of {table}.{column} can't be parsed" if broken else None
+
+
+class World:
+    """A lakehouse's governance without Spark, as its first admin."""
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self.store = store
+        self.publisher = Publisher(store, root / "policies")
+        self.tables = Tables()
+        self.admin = store.identity().created_by
+        self.act_as(self.admin)
+
+    def act_as(self, name: str) -> World:
+        self.administration = Administration(self.store, Principal(name), self.publisher)
+        self.principals = Principals(self.administration)
+        self.policies = Policies(self.administration, self.tables)
+        self.tags = Tags(self.administration, self.tables)
+        self.owners = Owners(self.administration, self.tables)
+        return self
