@@ -139,12 +139,6 @@ def store_rejects(connection: sa.Connection, name: str, rejects: list[Reject]) -
         connection.execute(sa.insert(audit_rejects), rows)
 
 
-def read_positions(connection: sa.Connection) -> dict[str, Position]:
-    """Return how far each file was read, by its name."""
-    rows = connection.execute(sa.select(audit_spool_files))
-    return {row.file_name: _as_position(row) for row in rows}
-
-
 def read_position(connection: sa.Connection, name: str) -> Position | None:
     """Return how far a file was read; None for one that is new."""
     query = sa.select(audit_spool_files).where(audit_spool_files.c.file_name == name)

@@ -34,7 +34,6 @@ from iomete.governance.audit_intake import (
     Reject,
     parse_lines,
     read_position,
-    read_positions,
     save_position,
     store_events,
     store_rejects,
@@ -90,7 +89,7 @@ class SpoolReader:
         if not files:
             return Ingestion()
         with self._store.read() as connection:
-            positions = read_positions(connection)
+            positions = {file: read_position(connection, file.path.name) for file in files}
         newest: dict[str, int] = {}
         for file in files:
             newest[file.driver] = max(file.number, newest.get(file.driver, 0))
@@ -99,7 +98,7 @@ class SpoolReader:
             with _opened(file.path, os.O_RDONLY) as descriptor:
                 if descriptor is None:
                     continue
-                taken, position = self._drain(file, descriptor, positions.get(file.path.name))
+                taken, position = self._drain(file, descriptor, positions[file])
             is_superseded = file.number < newest[file.driver]
             total += taken + self._finish(file, position, is_superseded=is_superseded)
         return total
