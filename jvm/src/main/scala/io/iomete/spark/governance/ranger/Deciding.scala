@@ -5,7 +5,7 @@ import java.util.Collections
 import scala.jdk.CollectionConverters._
 
 import org.apache.ranger.plugin.contextenricher.RangerTagForEval
-import org.apache.ranger.plugin.policyengine.{RangerAccessRequestImpl, RangerAccessResult, RangerPolicyEngine}
+import org.apache.ranger.plugin.policyengine.{RangerAccessResult, RangerPolicyEngine}
 
 import io.iomete.spark.governance.decisions._
 
@@ -16,6 +16,8 @@ import io.iomete.spark.governance.decisions._
   * must be able to see and mend what policies do, malformed ones included.
   */
 private final class Deciding(snapshot: Snapshot, time: Long) {
+  import Deciding.ColumnAnswer
+
   private val ranger = snapshot.ranger
   private val tags = snapshot.tags
 
@@ -50,12 +52,27 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
   def isPathAllowed(name: String, action: String, path: String): Boolean =
     snapshot.principals.find(name).exists { principal =>
       principal.isAdmin || snapshot.broken.ofPaths.isEmpty && PathNames.canonical(path).exists { path =>
-        def ask(path: String, scope: RangerAccessRequestImpl => Unit) =
-          new ranger.Question(principal, action, RangerLibrary.path(path), noTags, time, scope).access
-        def allowed(path: String) = ask(path, _ => ()).getIsAllowed
         // All below: any name there, and no denial of one.
-        allowed(path) && allowed(s"$path/${Deciding.anyName}") && !isExplicit(ask(s"$path/", RangerLibrary.orBelowPath))
+        pathAccess(principal, action, path).getIsAllowed &&
+        pathAccess(principal, action, s"$path/${Deciding.anyName}").getIsAllowed &&
+        !isDeniedBelow(principal, action, path)
       }
+    }
+
+  private def pathAccess(principal: Principal, action: String, path: String): RangerAccessResult =
+    new ranger.Question(principal, action, RangerLibrary.path(path), noTags, time).access
+
+  /** Whether the principal is denied something that lies below, or with a wild card may do so.
+    *
+    * Ranger can be asked for that, too, and then takes `/a/b` to be below `/a/bc`.
+    */
+  private def isDeniedBelow(principal: Principal, action: String, path: String): Boolean =
+    snapshot.deniedPaths.exists { value =>
+      val denied = value.replace("{USER}", principal.name)
+      val literal = denied.takeWhile(c => c != '*' && c != '?')
+      val mayBeBelow =
+        literal.startsWith(s"$path/") || literal.length < denied.length && s"$path/".startsWith(literal)
+      mayBeBelow && isExplicit(pathAccess(principal, action, Snapshot.example(denied)))
     }
 
   private def everything(columns: Seq[String]): ReadDecision =
@@ -100,8 +117,13 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
     def decision: ReadDecision = {
       val (paths, whole) = splitPaths
-      if (!isDeniedAbove(principal, "select", tableParts :+ "")) whole.foreach(column)
-      else denied ++= whole
+      if (isDeniedAbove(principal, "select", tableParts :+ "")) denied ++= whole
+      else {
+        // Columns that nothing singles out have one answer, so a wide table costs little.
+        val (plain, special) = whole.partition(isPlain)
+        special.foreach(name => add(name, answer(name)))
+        plain.headOption.map(answer).foreach(common => plain.foreach(add(_, common)))
+      }
       val seen = visible.result()
       if (seen.isEmpty) Deciding.nothing.copy(denied = denied.result(), policies = policies.toSeq)
       else
@@ -121,14 +143,32 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
         columns.partition(name => Deciding.prefixes(ResourceNames.column(name)).exists(folded))
       }
 
-    private def column(name: String): Unit = {
+    private def isPlain(column: String): Boolean = {
+      val folded = ResourceNames.column(column)
+      snapshot.specialColumns.isPlain(folded) && !tags.singlesOut(tableParts :+ folded)
+    }
+
+    private def answer(name: String): ColumnAnswer = {
       val question = ask(name)
-      val answer = question.access
-      if (answer.getPolicyId >= 0) policies += answer.getPolicyId
-      if (answer.getIsAllowed) {
+      val access = question.access
+      ColumnAnswer(
+        access.getIsAllowed,
+        access.getPolicyId,
+        if (access.getIsAllowed) mask(question) else None
+      )
+    }
+
+    private def add(name: String, answer: ColumnAnswer): Unit = {
+      if (answer.policy >= 0) policies += answer.policy
+      if (answer.allowed) {
         visible += name
-        mask(name, question)
-      } else if (isExplicit(answer)) denied += name
+        answer.mask.foreach { case (mask, policy) => addMask(name, mask, policy) }
+      } else if (answer.policy >= 0) denied += name
+    }
+
+    private def addMask(name: String, mask: Mask, policy: Long): Unit = {
+      val key = ResourceNames.column(name)
+      masks += key -> MaskRule(key, mask, policy)
     }
 
     /** A field is visible with its column; a denial of the field leaves nulls in its place. */
@@ -137,9 +177,8 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
       val answer = question.access
       if (isExplicit(answer)) {
         policies += answer.getPolicyId
-        val key = ResourceNames.column(path)
-        masks += key -> MaskRule(key, Mask.Nullify, answer.getPolicyId)
-      } else mask(path, question)
+        addMask(path, Mask.Nullify, answer.getPolicyId)
+      } else mask(question).foreach { case (mask, policy) => addMask(path, mask, policy) }
     }
 
     private def ask(column: String): ranger.Question = {
@@ -148,13 +187,9 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
       new ranger.Question(principal, "select", resource, tags.of(parts, resource), time)
     }
 
-    private def mask(column: String, question: ranger.Question): Unit = {
+    private def mask(question: ranger.Question): Option[(Mask, Long)] = {
       val answer = question.mask
-      if (answer.isMaskEnabled) {
-        val (mask, policy) = snapshot.rules.masks(answer.getMaskedValue)
-        val key = ResourceNames.column(column)
-        masks += key -> MaskRule(key, mask, policy)
-      }
+      Option.when(answer.isMaskEnabled)(snapshot.rules.masks(answer.getMaskedValue))
     }
 
     private def filter: Option[RowFilterRule] = {
@@ -176,6 +211,9 @@ private object Deciding {
 
   /** A name that nobody's policy singles out. */
   private val anyName = "\u0001any"
+
+  /** What Ranger says of one column; `policy` is negative where none was found. */
+  private final case class ColumnAnswer(allowed: Boolean, policy: Long, mask: Option[(Mask, Long)])
 
   private def prefixes(path: String): Seq[String] =
     path.indices.filter(path.charAt(_) == '.').map(path.substring(0, _))

@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.ranger
 
-import java.util.{List => JList, Locale}
+import java.util.{List => JList, Locale, Map => JMap, Set => JSet}
 
 import scala.jdk.CollectionConverters._
 
@@ -38,6 +38,7 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     val implied = Option(access.getImpliedGrants).fold(Seq.empty[String])(_.asScala.toSeq)
     withoutPrefix(access.getName) -> (withoutPrefix(access.getName) +: implied.map(withoutPrefix))
   }.toMap
+  private val sessionCatalog = ResourceNames.sessionCatalog
   private val masks = Map.newBuilder[String, (Mask, Long)]
   private val filters = Map.newBuilder[String, (String, Long)]
   private val broken = Seq.newBuilder[BrokenPolicy]
@@ -46,7 +47,7 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     val all = Option(policies).fold(Seq.empty[RangerPolicy])(_.asScala.toSeq)
     refuseAmbiguousIds(all)
     val sound = all.filter(isEnabled).filter { policy =>
-      val problem = (problems(policy) #::: prepare(policy)).headOption
+      val problem = problemOf(policy).orElse(prepare(policy))
       problem.foreach(text => broken += BrokenPolicy(s"policy ${policy.getId} is malformed: $text", scopes(policy)))
       problem.isEmpty
     }
@@ -72,34 +73,30 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     }
 
   private def scopes(policy: RangerPolicy): Seq[ResourceScope] =
-    allResources(policy).flatMap(ResourceScope.of(_, isTagService))
+    allResources(policy).toSeq.flatMap(ResourceScope.of(_, isTagService))
 
-  private def allResources(policy: RangerPolicy): Seq[java.util.Map[String, RangerPolicyResource]] =
-    policy.getResources +: Option(policy.getAdditionalResources).fold(
-      Seq.empty[java.util.Map[String, RangerPolicyResource]]
-    )(_.asScala.toSeq)
+  private def allResources(policy: RangerPolicy): collection.Seq[JMap[String, RangerPolicyResource]] =
+    policy.getResources +: some(policy.getAdditionalResources)
 
   private def policyType(policy: RangerPolicy): Int =
     Option(policy.getPolicyType).fold(RangerPolicy.POLICY_TYPE_ACCESS)(_.intValue)
 
   // --- what is wrong ---------------------------------------------------------------------------
 
-  private def problems(policy: RangerPolicy): LazyList[String] =
-    LazyList(
-      () => zone(policy),
-      () => conditions(policy),
-      () => kinds(policy),
-      () => allResources(policy).flatMap(resources(_, policyType(policy))).headOption,
-      () => Option(policy.getValiditySchedules).flatMap(_.asScala.flatMap(Schedules.problem).headOption),
-      () => items(policy).flatMap(subjects).headOption
-    ).flatMap(_.apply())
+  private def problemOf(policy: RangerPolicy): Option[String] =
+    zone(policy)
+      .orElse(conditions(policy))
+      .orElse(kinds(policy))
+      .orElse(first(allResources(policy))(resources(_, policyType(policy))))
+      .orElse(first(some(policy.getValiditySchedules))(Schedules.problem))
+      .orElse(first(items(policy))(subjects))
 
   private def zone(policy: RangerPolicy): Option[String] =
     Option.when(Option(policy.getZoneName).exists(_.nonEmpty))("it belongs to a security zone, and there are none")
 
   private def conditions(policy: RangerPolicy): Option[String] = {
-    val all = Option(policy.getConditions).toSeq ++ items(policy).map(_.getConditions).flatMap(Option(_))
-    Option.when(all.exists(!_.isEmpty))("it has conditions, which are not supported")
+    val has = some(policy.getConditions).nonEmpty || items(policy).exists(item => some(item.getConditions).nonEmpty)
+    Option.when(has)("it has conditions, which are not supported")
   }
 
   private def kinds(policy: RangerPolicy): Option[String] = {
@@ -117,20 +114,19 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     }
   }
 
-  private def resources(named: java.util.Map[String, RangerPolicyResource], kind: Int): Option[String] = {
-    val values = Option(named).fold(Map.empty[String, RangerPolicyResource])(_.asScala.toMap)
-    if (!PolicyCheck.shapes(isTagService, kind).contains(values.keySet)) {
-      Some(s"its resources are `${values.keys.toSeq.sorted.mkString(", ")}`, and no policy of its type has these")
-    } else {
-      values.toSeq.flatMap { case (level, resource) => resourceValues(level, resource) }.headOption
-    }
+  private def resources(named: JMap[String, RangerPolicyResource], kind: Int): Option[String] = {
+    val levels = if (named == null) java.util.Collections.emptySet[String]() else named.keySet
+    if (!shapes(kind).contains(levels)) {
+      Some(s"its resources are `${levels.asScala.toSeq.sorted.mkString(", ")}`, and no policy of its type has these")
+    } else first(named.asScala) { case (level, resource) => resourceValues(level, resource) }
   }
 
   private def resourceValues(level: String, resource: RangerPolicyResource): Option[String] = {
-    val values = Option(resource).flatMap(r => Option(r.getValues)).fold(Seq.empty[String])(_.asScala.toSeq)
-    def bare(value: String): String = PolicyCheck.tokens.foldLeft(value)(_.replace(_, ""))
+    val values = if (resource == null) Nil else some(resource.getValues)
+    def bare(value: String): String =
+      if (value.contains('{')) PolicyCheck.tokens.foldLeft(value)(_.replace(_, "")) else value
     if (values.isEmpty || values.exists(v => v == null || v.isEmpty)) Some(s"its resource `$level` has no value")
-    else if (values.exists(bare(_).exists("{}\\".contains(_)))) {
+    else if (values.exists(bare(_).exists(c => c == '{' || c == '}' || c == '\\'))) {
       Some(s"its resource `$level` has a macro other than `{USER}` and `{OWNER}`")
     } else if (level == "path") {
       values.find(PathNames.policyValue(_).isEmpty).map(v => s"its path `$v` is not absolute")
@@ -145,34 +141,29 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
 
   // --- what Ranger gets ------------------------------------------------------------------------
 
-  /** Changes the policy to what Ranger is to see, and says what can't be prepared. */
-  private def prepare(policy: RangerPolicy): LazyList[String] =
-    LazyList(policy).flatMap { _ =>
-      foldNames(policy)
-      val access = items(policy).flatMap(item => prepareAccess(policy, item))
-      val masked = some(policy.getDataMaskPolicyItems).zipWithIndex.flatMap { case (item, index) =>
+  /** Changes the policy to what Ranger is to see, or says what can't be prepared. */
+  private def prepare(policy: RangerPolicy): Option[String] = {
+    foldNames(policy)
+    first(items(policy))(prepareAccess(policy, _))
+      .orElse(first(some(policy.getDataMaskPolicyItems).zipWithIndex) { case (item, index) =>
         prepareMask(policy, item, index)
-      }
-      val filtered = some(policy.getRowFilterPolicyItems).zipWithIndex.flatMap { case (item, index) =>
+      })
+      .orElse(first(some(policy.getRowFilterPolicyItems).zipWithIndex) { case (item, index) =>
         prepareFilter(policy, item, index)
-      }
-      access ++ masked ++ filtered
-    }
+      })
+  }
 
   private def foldNames(policy: RangerPolicy): Unit = allResources(policy).foreach { resources =>
-    val ofSession = Option(resources.get("catalog")).exists { catalog =>
-      catalog.setValues(catalog.getValues.asScala.map { name =>
-        if (name.equalsIgnoreCase(ResourceNames.sessionCatalog)) ResourceNames.sessionCatalog else name
-      }.asJava)
-      java.lang.Boolean.TRUE != catalog.getIsExcludes && catalog.getValues.asScala.forall(_ == ResourceNames.sessionCatalog)
+    def rewrite(level: String)(fold: String => String): Unit = Option(resources.get(level)).foreach { resource =>
+      resource.setValues(resource.getValues.asScala.map(fold).asJava)
     }
-    resources.asScala.foreach { case (level, resource) =>
-      val rewritten = resource.getValues.asScala.map { value =>
-        if (level == "path") PathNames.policyValue(value).getOrElse(value)
-        else if (ofSession && !PolicyCheck.tokens.exists(value.contains(_))) value.toLowerCase(Locale.ROOT)
-        else value
-      }
-      resource.setValues(rewritten.asJava)
+    rewrite("path")(value => PathNames.policyValue(value).getOrElse(value))
+    rewrite("catalog")(name => if (name.equalsIgnoreCase(sessionCatalog)) sessionCatalog else name)
+    val isOfSession = Option(resources.get("catalog")).exists { catalog =>
+      java.lang.Boolean.TRUE != catalog.getIsExcludes && catalog.getValues.asScala.forall(_ == sessionCatalog)
+    }
+    if (isOfSession) Seq("namespace", "table").foreach {
+      rewrite(_)(name => if (name.contains('{')) name else name.toLowerCase(Locale.ROOT))
     }
   }
 
@@ -183,22 +174,17 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     */
   private def prepareAccess(policy: RangerPolicy, item: RangerPolicyItem): Option[String] = {
     val accesses = some(item.getAccesses)
-    val ours = accesses.filter(access => !access.getType.contains(":") || access.getType.startsWith(prefix))
+    val ours = accesses.filter(access => !access.getType.contains(':') || access.getType.startsWith(prefix))
     val names = ours.map(access => withoutPrefix(access.getType))
-    val onlyAdministers = accesses.isEmpty && java.lang.Boolean.TRUE == item.getDelegateAdmin
-    val reading = policyType(policy) != RangerPolicy.POLICY_TYPE_ACCESS
     val expanded = names.flatMap(name => accessTypes.getOrElse(name, Nil)).distinct
+    val onlyAdministers = accesses.isEmpty && java.lang.Boolean.TRUE == item.getDelegateAdmin
+    val isAboutReading = policyType(policy) != RangerPolicy.POLICY_TYPE_ACCESS
     item.setAccesses(expanded.map(new RangerPolicyItemAccess(_, true)).asJava)
     if (accesses.isEmpty && !onlyAdministers) Some("one of its items names no access type")
     else if (accesses.exists(access => java.lang.Boolean.FALSE == access.getIsAllowed)) {
       Some("one of its access types is not allowed; use an item that denies")
-    } else
-      names
-        .find(!accessTypes.contains(_))
-        .map(name => s"its access type `$name` is not known")
-        .orElse(
-          Option.when(reading && ours.nonEmpty && !expanded.contains("select"))("it is not about `select`")
-        )
+    } else if (isAboutReading && ours.nonEmpty && !expanded.contains("select")) Some("it is not about `select`")
+    else names.find(!accessTypes.contains(_)).map(name => s"its access type `$name` is not known")
   }
 
   private def prepareMask(policy: RangerPolicy, item: RangerDataMaskPolicyItem, index: Int): Option[String] = {
@@ -239,14 +225,30 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     }
   }
 
-  private def items(policy: RangerPolicy): Seq[RangerPolicyItem] =
-    accessItems(policy) ++ some(policy.getDataMaskPolicyItems) ++ some(policy.getRowFilterPolicyItems)
+  private def items(policy: RangerPolicy): collection.Seq[RangerPolicyItem] = policyType(policy) match {
+    case RangerPolicy.POLICY_TYPE_DATAMASK  => some(policy.getDataMaskPolicyItems)
+    case RangerPolicy.POLICY_TYPE_ROWFILTER => some(policy.getRowFilterPolicyItems)
+    case _                                  => accessItems(policy)
+  }
 
-  private def accessItems(policy: RangerPolicy): Seq[RangerPolicyItem] =
+  private def accessItems(policy: RangerPolicy): collection.Seq[RangerPolicyItem] =
     some(policy.getPolicyItems) ++ some(policy.getDenyPolicyItems) ++
       some(policy.getAllowExceptions) ++ some(policy.getDenyExceptions)
 
-  private def some[A](list: JList[A]): Seq[A] = Option(list).fold(Seq.empty[A])(_.asScala.toSeq)
+  private def some[A](list: JList[A]): collection.Seq[A] = if (list == null || list.isEmpty) Nil else list.asScala
+
+  private def first[A](all: Iterable[A])(problem: A => Option[String]): Option[String] =
+    all.iterator.map(problem).collectFirst { case Some(text) => text }
+
+  /** Which levels a policy may name. Ranger never finds a mask without a column, or a filter with one. */
+  private def shapes(kind: Int): Set[JSet[String]] =
+    if (isTagService) PolicyCheck.tagShapes
+    else
+      kind match {
+        case RangerPolicy.POLICY_TYPE_DATAMASK  => PolicyCheck.maskShapes
+        case RangerPolicy.POLICY_TYPE_ROWFILTER => PolicyCheck.filterShapes
+        case _                                  => PolicyCheck.accessShapes
+      }
 
   private def withoutPrefix(name: String): String = if (isTagService) name.stripPrefix(prefix) else name
 }
@@ -259,14 +261,10 @@ private object PolicyCheck {
   val tokens: Seq[String] = Seq("{USER}", "{OWNER}")
 
   private val levels = Seq("catalog", "namespace", "table", "column")
+  private val downTo: Seq[JSet[String]] = (1 to levels.size).map(levels.take(_).toSet.asJava)
 
-  /** Which levels a policy may name. Ranger never finds a mask without a column, or a filter with one. */
-  private def shapes(tagService: Boolean, kind: Int): Set[Set[String]] =
-    if (tagService) Set(Set("tag"))
-    else
-      kind match {
-        case RangerPolicy.POLICY_TYPE_DATAMASK  => Set(levels.toSet)
-        case RangerPolicy.POLICY_TYPE_ROWFILTER => Set(levels.take(3).toSet)
-        case _                                  => (1 to 4).map(levels.take(_).toSet).toSet + Set("path")
-      }
+  private val tagShapes: Set[JSet[String]] = Set(JSet.of("tag"))
+  private val maskShapes: Set[JSet[String]] = Set(downTo(3))
+  private val filterShapes: Set[JSet[String]] = Set(downTo(2))
+  private val accessShapes: Set[JSet[String]] = downTo.toSet + JSet.of("path")
 }

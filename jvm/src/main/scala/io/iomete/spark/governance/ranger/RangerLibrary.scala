@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.ranger
 
-import java.util.{ArrayList => JArrayList, Collections, Date, HashMap => JHashMap, Properties, Set => JSet}
+import java.util.{ArrayList => JArrayList, Date, HashMap => JHashMap, Properties, Set => JSet}
 
 import scala.jdk.CollectionConverters._
 
@@ -9,7 +9,7 @@ import org.apache.ranger.plugin.contextenricher.RangerTagForEval
 import org.apache.ranger.plugin.model.{RangerPolicy, RangerServiceDef}
 import org.apache.ranger.plugin.policyengine.{RangerAccessRequest, RangerAccessRequestImpl, RangerAccessResourceImpl}
 import org.apache.ranger.plugin.policyengine.{RangerAccessResult, RangerPluginContext, RangerPolicyEngineImpl}
-import org.apache.ranger.plugin.policyengine.RangerAccessRequest.{ResourceElementMatchingScope, ResourceMatchingScope}
+import org.apache.ranger.plugin.policyengine.RangerAccessRequest.ResourceMatchingScope
 import org.apache.ranger.plugin.resourcematcher.{RangerDefaultResourceMatcher, RangerPathResourceMatcher}
 import org.apache.ranger.plugin.util.{RangerAccessRequestUtil, RangerRoles, ServicePolicies}
 
@@ -132,12 +132,6 @@ private object RangerLibrary {
 
   /** Lets a question find policies on anything in the resource, too. */
   val orWithin: RangerAccessRequestImpl => Unit = _.setResourceMatchingScope(ResourceMatchingScope.SELF_OR_DESCENDANTS)
-
-  /** Lets a question about a path find policies on what is below it, too. */
-  val orBelowPath: RangerAccessRequestImpl => Unit =
-    _.setResourceElementMatchingScopes(
-      Collections.singletonMap("path", ResourceElementMatchingScope.SELF_OR_PREFIX)
-    )
 
   private val levels = Seq("catalog", "namespace", "table", "column")
 

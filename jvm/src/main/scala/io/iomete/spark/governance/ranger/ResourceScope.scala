@@ -47,8 +47,9 @@ private object Globs {
     else new Globs(values.map(pattern))
   }
 
-  private def pattern(value: String): java.util.regex.Pattern = {
-    val regex = value.map {
+  /** `*` and `?`, and a token of Ranger's for anything that may come in its place. */
+  def pattern(value: String): java.util.regex.Pattern = {
+    val regex = PolicyCheck.tokens.foldLeft(value)(_.replace(_, "*")).map {
       case '*' => ".*"
       case '?' => "."
       case c   => java.util.regex.Pattern.quote(c.toString)

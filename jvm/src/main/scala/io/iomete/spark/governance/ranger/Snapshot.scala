@@ -5,7 +5,7 @@ import scala.util.control.NonFatal
 
 import org.apache.ranger.plugin.model.{RangerPolicy, RangerValiditySchedule}
 
-import io.iomete.spark.governance.decisions.TableResource
+import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 
 /** Everything that one bundle says, ready to answer; never changes. */
 private final class Snapshot private (
@@ -21,6 +21,8 @@ private final class Snapshot private (
     val adminPolicies: Seq[Long],
     val namespaces: java.util.TreeSet[String],
     val deniesAbove: Boolean,
+    val deniedPaths: Seq[String],
+    val specialColumns: SpecialColumns,
     schedules: Seq[RangerValiditySchedule]
 ) {
   def nextChange(now: Long): Long = Schedules.nextChange(schedules, now)
@@ -56,6 +58,8 @@ private object Snapshot {
       builtIn(services.getPolicies.asScala.toSeq),
       namespacesOf(access.policies, tags),
       access.policies.exists(deniesAbove),
+      access.policies.filter(denies).flatMap(valuesOf("path")).distinct,
+      new SpecialColumns(access.policies.flatMap(valuesOf("column")).distinct),
       policies.flatMap(validity) ++ tags.schedules
     )
   }
@@ -88,24 +92,40 @@ private object Snapshot {
     val all = new java.util.TreeSet[String]()
     policies
       .filter(policy => policy.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS && !policy.getPolicyItems.isEmpty)
-      .flatMap(policy => Option(policy.getResources.get("namespace")))
-      .filter(java.lang.Boolean.TRUE != _.getIsExcludes)
-      .foreach(_.getValues.forEach { name =>
-        // A wild card's place is taken by a name that it matches.
-        val _ = all.add(name.replace('*', 'x').replace('?', 'x'))
-      })
+      .flatMap(valuesOf("namespace"))
+      .foreach(name => { val _ = all.add(example(name)) })
     tags.namespaces.foreach { case (_, namespace) => all.add(namespace) }
     all
   }
 
-  /** Whether a denial is about a catalog, namespace or table without going down to columns. */
-  private def deniesAbove(policy: RangerPolicy): Boolean = {
-    val denies = !policy.getDenyPolicyItems.isEmpty || java.lang.Boolean.TRUE == policy.getIsDenyAllElse
-    val resources = policy.getResources +: Option(policy.getAdditionalResources).fold(
+  /** A name that a pattern matches. */
+  def example(pattern: String): String = pattern.replace('*', 'x').replace('?', 'x')
+
+  private def valuesOf(level: String)(policy: RangerPolicy): Seq[String] =
+    resourcesOf(policy).flatMap(r => Option(r.get(level))).flatMap(_.getValues.asScala)
+
+  private def resourcesOf(policy: RangerPolicy): Seq[java.util.Map[String, RangerPolicy.RangerPolicyResource]] =
+    policy.getResources +: Option(policy.getAdditionalResources).fold(
       Seq.empty[java.util.Map[String, RangerPolicy.RangerPolicyResource]]
     )(_.asScala.toSeq)
-    denies && resources.exists(r => r.containsKey("catalog") && !r.containsKey("column"))
-  }
+
+  private def denies(policy: RangerPolicy): Boolean =
+    !policy.getDenyPolicyItems.isEmpty || java.lang.Boolean.TRUE == policy.getIsDenyAllElse
+
+  /** Whether a denial is about a catalog, namespace or table without going down to columns. */
+  private def deniesAbove(policy: RangerPolicy): Boolean =
+    denies(policy) && resourcesOf(policy).exists(r => r.containsKey("catalog") && !r.containsKey("column"))
+}
+
+/** Columns that some policy names, wherever. */
+private final class SpecialColumns(values: Seq[String]) {
+  private val others = values.filter(_ != "*").map(ResourceNames.column)
+  private val (patterns, names) = others.partition(_.exists("*?{".contains(_)))
+  private val named = names.toSet
+  private val globs = patterns.map(Globs.pattern)
+
+  /** Whether no policy tells the column, in lower case, from any other such column. */
+  def isPlain(column: String): Boolean = !named(column) && globs.forall(!_.matcher(column).matches())
 }
 
 /** What stands behind the keys that Ranger answers with. */

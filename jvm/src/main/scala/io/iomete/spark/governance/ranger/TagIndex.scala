@@ -30,6 +30,7 @@ private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef) {
   private val attached = attachments()
   attached.foreach { case (resource, tags) => index(resource, tags) }
   private val matchers = patterns.result()
+  private val patternsOfColumns = matchers.exists(_._1.getResourceMatcher("column") != null)
 
   val schedules: Seq[RangerValiditySchedule] = attached.flatMap(_._2).distinct.flatMap(validity)
 
@@ -44,7 +45,8 @@ private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef) {
   def ofOrWithin(parts: Seq[String], resource: RangerAccessResource): JSet[RangerTagForEval] =
     find(parts, resource, below = true)
 
-  val isEmpty: Boolean = attached.isEmpty
+  /** Whether the column may have tags that other columns of its table don't have. */
+  def singlesOut(column: Seq[String]): Boolean = exact.contains(column) || patternsOfColumns
 
   private def find(parts: Seq[String], resource: RangerAccessResource, below: Boolean): JSet[RangerTagForEval] = {
     val found = new JHashSet[RangerTagForEval]()
