@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from iomete.catalog import Catalog, Tags
-    from iomete.governance import Administration, Audit, Policies, Principals, Publisher
+    from iomete.governance import Administration, Policies, Principals, Publisher
+    from iomete.governance.audit import Audit
     from iomete.store import Store
 
 _lock = threading.RLock()
@@ -163,7 +164,7 @@ class Lakehouse:
     @cached_property
     def audit(self) -> Audit:
         """Who did what to which data, and what was refused. For admins and auditors."""
-        from iomete.governance import Audit
+        from iomete.governance.audit import Audit
 
         return Audit(
             self._parts.store, self._parts.folder.spool, may_read=self._require_auditor

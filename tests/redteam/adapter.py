@@ -73,7 +73,7 @@ def set_up_policies(world: dict[str, Any]) -> None:
             policies.delete(policy.id)
         for number, grant in enumerate(model["grants"]):
             valid = grant.get("valid", {})
-            place = {"on_path": grant["on_path"]} if "on_path" in grant else {"on": grant["on"]}
+            place = {"on_path": grant["on_path"]} if "on_path" in grant else {"on": _place(grant)}
             policies.grant(
                 grant["actions"],
                 **place,
@@ -85,13 +85,13 @@ def set_up_policies(world: dict[str, Any]) -> None:
             )
         for deny in model["denies"]:
             policies.deny(
-                deny["actions"], on=deny["on"], columns=deny["columns"], to=_principal(deny["to"])
+                deny["actions"], on=_place(deny), columns=deny["columns"], to=_principal(deny["to"])
             )
         for mask in model["masks"]:
-            policies.mask(mask["on"], mask["column"], **_mask(mask), to=_principal(mask["to"]))
+            policies.mask(_place(mask), mask["column"], **_mask(mask), to=_principal(mask["to"]))
         for row_filter in model["row_filters"]:
             policies.filter_rows(
-                row_filter["on"], row_filter["filter"], to=_principal(row_filter["to"])
+                _place(row_filter), row_filter["filter"], to=_principal(row_filter["to"])
             )
         _set_up_tags(model)
 
@@ -120,7 +120,7 @@ def _set_up_tags(model: dict[str, Any]) -> None:
         if attachment["tag"] not in defined:
             tags.define(attachment["tag"])
             defined.add(attachment["tag"])
-        column = f"{attachment['on']}.{attachment['column']}"
+        column = f"{_place(attachment)}.{attachment['column']}"
         if attachment["tag"] not in {tag.name for tag in tags.of(column)}:
             tags.attach(attachment["tag"], column)
     for policy in model["tag_policies"]:
@@ -129,6 +129,10 @@ def _set_up_tags(model: dict[str, Any]) -> None:
             policies.mask_tag(policy["tag"], policy["mask"], to=to, except_=excepted)
         else:
             policies.deny(policy["deny"], on_tag=policy["tag"], to=to, except_=excepted)
+
+
+def _place(described: dict[Any, Any]) -> str:
+    return described[True]  # YAML reads the key `on` as a boolean
 
 
 def _principal(described: dict[str, Any]) -> str:

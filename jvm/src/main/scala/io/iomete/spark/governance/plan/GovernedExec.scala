@@ -15,8 +15,11 @@ import org.apache.spark.sql.vectorized.ColumnarBatch
   * A DataFrame keeps its physical plan. Without the gate a second action would run it again after
   * its rights were withdrawn, and leave no trace.
   */
-final case class GovernedExec(child: SparkPlan, reads: QueryReads, principal: String)
-    extends UnaryExecNode {
+final case class GovernedExec(
+    child: SparkPlan,
+    @transient reads: QueryReads, // the driver's business: plans are sent to executors
+    principal: String
+) extends UnaryExecNode {
 
   override def output: Seq[Attribute] = child.output
   override def outputPartitioning: Partitioning = child.outputPartitioning

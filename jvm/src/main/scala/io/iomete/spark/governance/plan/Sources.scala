@@ -187,7 +187,7 @@ private object IcebergColumns {
   /** For a snapshot or branch: from its columns' names to the names that these have today. */
   def namesIn(table: SparkTable): Map[String, String] = {
     val today = table.table.schema
-    table.schema.fieldNames.toSeq
+    table.columns.map(_.name).toSeq
       .flatMap(name => idOf(table, name).map(name -> _))
       .flatMap { case (name, id) => Option(today.findColumnName(id)).map(name -> _) }
       .filter { case (then, now) => then != now }
@@ -205,7 +205,7 @@ private object IcebergColumns {
     snapshot
       .flatMap(s => Option(s.schemaId))
       .flatMap(id => iceberg.schemas.asScala.get(id))
-      .filter(_.columns.asScala.map(_.name).toSet == table.schema.fieldNames.toSet)
+      .filter(_.columns.asScala.map(_.name).toSet == table.columns.map(_.name).toSet)
   }
 }
 
