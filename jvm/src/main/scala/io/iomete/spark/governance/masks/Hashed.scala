@@ -20,14 +20,16 @@ private[masks] final case class HashedText(key: HashKey) extends ValueMask {
 }
 
 private[masks] object HashedText {
-  private val digits: Array[Byte] = "0123456789abcdef".getBytes
+  /** The two digits of each byte, as they lie in memory. */
+  private val digits: Array[Short] = Array.tabulate(0x100) { byte =>
+    ByteBuffer.wrap(f"$byte%02x".getBytes).order(ByteOrder.nativeOrder).getShort
+  }
 
   private def hexadecimal(bytes: Array[Byte]): Array[Byte] = {
     val text = new Array[Byte](2 * bytes.length)
     var i = 0
     while (i < bytes.length) {
-      text(2 * i) = digits((bytes(i) >> 4) & 0xf)
-      text(2 * i + 1) = digits(bytes(i) & 0xf)
+      Platform.putShort(text, Platform.BYTE_ARRAY_OFFSET.toLong + 2 * i, digits(bytes(i) & 0xff))
       i += 1
     }
     text

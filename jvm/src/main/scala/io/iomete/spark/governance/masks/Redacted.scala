@@ -34,6 +34,14 @@ private[masks] case object Redacted extends ValueMask {
       Platform.putLong(redacted, Platform.BYTE_ARRAY_OFFSET.toLong + i, redactedWord(word))
       i += Utf8.wordBytes
     }
+    if (i < size && size - i < Utf8.wordBytes && size >= Utf8.wordBytes) {
+      // The last word overlaps the one before, which gives the same bytes once more.
+      word = Utf8.wordAt(text, size - Utf8.wordBytes)
+      if ((word & Utf8.highBits) == 0) {
+        Platform.putLong(redacted, Platform.BYTE_ARRAY_OFFSET.toLong + size - Utf8.wordBytes, redactedWord(word))
+        i = size
+      }
+    }
     while (i < size && Utf8.byteAt(text, i) >= 0) {
       redacted(i) = asciiReplacements(Utf8.byteAt(text, i).toInt)
       i += 1
@@ -61,19 +69,14 @@ private[masks] case object Redacted extends ValueMask {
 
   private def redactRest(text: UTF8String, redacted: Array[Byte], start: Int): UTF8String = {
     val size = text.numBytes
-    var (i, end) = (start, start)
+    var i = start
+    var end = start
     while (i < size) {
       val codePoint = Utf8.codePoint(text, i)
       val bytes = Utf8.bytesOf(codePoint)
       val replacement = replacementOf(codePoint)
       if (replacement == kept) {
-        Platform.copyMemory(
-          text.getBaseObject,
-          text.getBaseOffset + i,
-          redacted,
-          Platform.BYTE_ARRAY_OFFSET.toLong + end,
-          bytes.toLong
-        )
+        Utf8.copy(text, i, bytes, redacted, end)
         end += bytes
       } else {
         redacted(end) = replacement

@@ -1,8 +1,5 @@
 package io.iomete.spark.governance.masks
 
-import java.util.Arrays
-
-import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
 /** All but the first or the last code points become `*`; bytes that aren't UTF-8 always do.
@@ -22,25 +19,27 @@ private[masks] final case class ShownEnd(shown: Int, atStart: Boolean) extends V
   }
 
   private def maskAscii(text: UTF8String): UTF8String = {
-    val masked = new Array[Byte](text.numBytes)
-    Arrays.fill(masked, star)
-    if (sizeWithoutPadding(text) > shown && shown > 0) {
-      copy(text, if (atStart) 0 else masked.length - shown, shown, masked, if (atStart) 0 else masked.length - shown)
+    val masked = Utf8.repeated(star, text.numBytes)
+    if (sizeWithoutPadding(text) > shown) {
+      val start = if (atStart) 0 else masked.length - shown
+      Utf8.copy(text, start, shown, masked, start)
     }
     UTF8String.fromBytes(masked)
   }
 
   private def maskOther(text: UTF8String): UTF8String = {
-    val total = count(text, text.numBytes, _ => true)
-    val hideAll = count(text, sizeWithoutPadding(text), isMeaningful) <= shown
+    val hideAll = !hasMoreThanShown(text)
+    val firstShown = if (atStart) 0 else countOf(text) - shown
     val masked = new Array[Byte](text.numBytes)
-    var (i, end, index) = (0, 0, 0)
+    var i = 0
+    var end = 0
+    var index = 0
     while (i < masked.length) {
       val codePoint = Utf8.codePoint(text, i)
       val bytes = Utf8.bytesOf(codePoint)
-      val isShown = if (atStart) index < shown else index >= total - shown
-      if (isShown && !hideAll && codePoint >= 0) {
-        copy(text, i, bytes, masked, end)
+      val isShown = index >= firstShown && index - firstShown < shown
+      if (isShown && !hideAll && codePoint != Utf8.malformed) {
+        Utf8.copy(text, i, bytes, masked, end)
         end += bytes
       } else {
         masked(end) = star
@@ -52,18 +51,31 @@ private[masks] final case class ShownEnd(shown: Int, atStart: Boolean) extends V
     UTF8String.fromBytes(masked, 0, end)
   }
 
-  private def count(text: UTF8String, size: Int, counts: Int => Boolean): Int = {
-    var (i, found) = (0, 0)
+  private def countOf(text: UTF8String): Int = {
+    val size = text.numBytes
+    var i = 0
+    var count = 0
     while (i < size) {
+      i += Utf8.bytesOf(Utf8.codePoint(text, i))
+      count += 1
+    }
+    count
+  }
+
+  private def hasMoreThanShown(text: UTF8String): Boolean = {
+    val size = sizeWithoutPadding(text)
+    var i = 0
+    var meaningful = 0
+    while (i < size && meaningful <= shown) {
       val codePoint = Utf8.codePoint(text, i)
-      if (counts(codePoint)) found += 1
+      if (isMeaningful(codePoint)) meaningful += 1
       i += Utf8.bytesOf(codePoint)
     }
-    found
+    meaningful > shown
   }
 
   private def isMeaningful(codePoint: Int): Boolean =
-    codePoint < 0 || (Character.getType(codePoint).toByte match {
+    codePoint == Utf8.malformed || (Character.getType(codePoint).toByte match {
       case Character.NON_SPACING_MARK | Character.COMBINING_SPACING_MARK | Character.ENCLOSING_MARK |
           Character.FORMAT =>
         false
@@ -75,13 +87,4 @@ private[masks] final case class ShownEnd(shown: Int, atStart: Boolean) extends V
     while (size > 0 && Utf8.byteAt(text, size - 1) == ' ') size -= 1
     size
   }
-
-  private def copy(text: UTF8String, from: Int, bytes: Int, target: Array[Byte], to: Int): Unit =
-    Platform.copyMemory(
-      text.getBaseObject,
-      text.getBaseOffset + from,
-      target,
-      Platform.BYTE_ARRAY_OFFSET.toLong + to,
-      bytes.toLong
-    )
 }

@@ -23,13 +23,18 @@ private[masks] object Utf8 {
     val size = text.numBytes
     var seen = 0L
     var i = 0
-    while (i + wordBytes <= size) {
-      seen |= wordAt(text, i)
-      i += wordBytes
-    }
-    while (i < size) {
-      seen |= byteAt(text, i).toLong
-      i += 1
+    if (size >= wordBytes) {
+      while (i < size - wordBytes) {
+        seen |= wordAt(text, i)
+        i += wordBytes
+      }
+      // The last word overlaps the one before, which spares a loop over what is left.
+      seen |= wordAt(text, size - wordBytes)
+    } else {
+      while (i < size) {
+        seen |= byteAt(text, i).toLong
+        i += 1
+      }
     }
     (seen & highBits) == 0
   }
@@ -54,6 +59,39 @@ private[masks] object Utf8 {
     else if (codePoint <= maxTwoBytes) 2
     else if (codePoint <= maxThreeBytes) 3
     else 4
+
+  /** So many times the same byte. */
+  def repeated(byte: Byte, size: Int): Array[Byte] = {
+    val bytes = new Array[Byte](size)
+    var i = 0
+    if (size >= wordBytes) {
+      val word = byte * ones
+      while (i < size - wordBytes) {
+        Platform.putLong(bytes, Platform.BYTE_ARRAY_OFFSET.toLong + i, word)
+        i += wordBytes
+      }
+      Platform.putLong(bytes, Platform.BYTE_ARRAY_OFFSET.toLong + size - wordBytes, word)
+    } else {
+      while (i < size) {
+        bytes(i) = byte
+        i += 1
+      }
+    }
+    bytes
+  }
+
+  /** Copies a few bytes: by loop, as a call into the JVM costs more than they do. */
+  def copy(text: UTF8String, from: Int, bytes: Int, target: Array[Byte], to: Int): Unit =
+    if (bytes > 2 * wordBytes) {
+      val offset = Platform.BYTE_ARRAY_OFFSET.toLong + to
+      Platform.copyMemory(text.getBaseObject, text.getBaseOffset + from, target, offset, bytes.toLong)
+    } else {
+      var k = 0
+      while (k < bytes) {
+        target(to + k) = byteAt(text, from + k)
+        k += 1
+      }
+    }
 
   private def continued(text: UTF8String, i: Int, lead: Int, more: Int): Int =
     if (i + more >= text.numBytes) malformed
