@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iomete.access import Principal
@@ -13,7 +14,6 @@ from iomete.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 @dataclass
@@ -74,3 +74,11 @@ class World:
         self.tags = Tags(self.administration, self.tables)
         self.owners = Owners(self.administration, self.tables)
         return self
+
+
+def add_policies(url: str, root: str, name: str) -> None:
+    """Add ten policies; for processes that a test spawns."""
+    with Store.open(url) as store:
+        world = World(Path(root), store)
+        for number in range(10):
+            world.policies.grant("select", on="lake.crm", to=world.admin, name=f"{name} {number}")

@@ -46,6 +46,13 @@ class Changes(Protocol):
             PrincipalNotFoundError: There is none of this name.
         """
 
+    def check_tag_unused(self, connection: sa.Connection, tag: str, /) -> None:
+        """Refuse to remove a tag that something goes by.
+
+        Raises:
+            StillNeededError: Something does.
+        """
+
 
 class Columns(Protocol):
     """Tells what tables there are, and their columns."""

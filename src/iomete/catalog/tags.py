@@ -128,11 +128,11 @@ class Tags:
             return _read_tag(connection, name)
 
     def remove(self, name: str) -> None:
-        """Remove a tag that is attached to nothing.
+        """Remove a tag that is attached to nothing, and that no policy is on.
 
         Raises:
             TagNotFoundError: There is none of this name.
-            StillNeededError: It is attached to something.
+            StillNeededError: It is attached to something, or policies are on it.
         """
         with self._changes.changing() as connection:
             _read_tag(connection, name)
@@ -141,6 +141,7 @@ class Tags:
                 raise StillNeededError(
                     f"Tag `{name}` is attached to `{resource}`.", hint="detach it everywhere first"
                 )
+            self._changes.check_tag_unused(connection, name)
             connection.execute(sa.delete(tags).filter_by(tag=name))
 
     def attach(self, tag: str, resource: str | Sequence[str]) -> Attachment:

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from iomete.errors import AccessDeniedError, PrincipalNotFoundError
+from iomete.errors import AccessDeniedError, PrincipalNotFoundError, StillNeededError
 from iomete.governance import counters
+from iomete.governance.documents import TAG_SERVICE
 from iomete.governance.founding import found
 from iomete.governance.memberships import is_admin
+from iomete.governance.policy_records import read_policies
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist
+from iomete.governance.tables import policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +140,19 @@ class Administration:
             )
         check_exist(connection, [user])
         return user.name
+
+    def check_tag_unused(self, connection: sa.Connection, tag: str) -> None:
+        """Refuse to remove a tag that policies are on: a later namesake would inherit them.
+
+        Raises:
+            StillNeededError: Some are.
+        """
+        for policy in read_policies(connection, policies.c.service == TAG_SERVICE):
+            if tag in policy.document["resources"]["tag"]["values"]:
+                raise StillNeededError(
+                    f"Policy `{policy.name}` (id {policy.id}) is on tag `{tag}`.",
+                    hint=f"lake.policies.delete({policy.id})",
+                )
 
     @property
     def _depth(self) -> int:

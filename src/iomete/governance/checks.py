@@ -61,6 +61,10 @@ class Problems:
         """Note the problems of a part, such as one policy among several."""
         self._found += [f"{place} {problem}" for problem in error.problems]
 
+    def add_from(self, place: str, others: Problems) -> None:
+        """Note the problems of a part."""
+        self._found += [f"{place} {problem}" for problem in others._found]
+
     def raise_any(self) -> None:
         """Raise what was found, if anything.
 

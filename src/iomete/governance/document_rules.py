@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from iomete.errors import InvalidPolicyError, IometeError
 from iomete.governance.documents import (
+    ALL_ITEMS,
     ALLOW_EXCEPTIONS,
     DENIED,
     DENY_EXCEPTIONS,
@@ -33,6 +34,7 @@ _LEVELS = {
     frozenset({"catalog", "namespace"}),
     frozenset({"catalog"}),
 }
+_CONSTANT = "MASK_CONSTANT"
 Nothing = Annotated[list[Any], Field(max_length=0)]
 Texts = list[Annotated[str, Field(min_length=1, max_length=2000)]]
 
@@ -225,11 +227,23 @@ def check_document(document: object) -> Document:
         raise InvalidPolicyError([_problem(found) for found in error.errors()]) from error
     except IometeError as error:
         raise _as_invalid(error) from error
-    return policy.model_dump(exclude_defaults=True) | {
-        member: kept[member]
-        for member in ("service", "policyType", "policyPriority", "isAuditEnabled")
-        if member in kept
-    }
+    return _canonical(policy)
+
+
+def _canonical(policy: _Policy) -> Document:
+    """Return a document as we write them ourselves: always said or never."""
+    document = policy.model_dump(exclude_defaults=True)
+    always = ("service", "policyType", "policyPriority", "isAuditEnabled")
+    document |= {member: getattr(policy, member) for member in always}
+    for item in (item for member in ALL_ITEMS for item in document.get(member, ())):
+        item["accesses"] = [access | {"isAllowed": True} for access in item["accesses"]]
+        info = item.get("dataMaskInfo", {})
+        if info.get("valueExpr") == "" and not info["dataMaskType"].endswith(_CONSTANT):
+            del info["valueExpr"]  # Ranger Admin writes an empty one with every mask
+    for schedule in document.get("validitySchedules", ()):
+        schedule.setdefault("timeZone", "UTC")
+        schedule["recurrences"] = []
+    return document
 
 
 def _problem(found: Any) -> str:

@@ -2,76 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
+from iomete.governance.documents import ITEMS, TAG_SERVICE, Document, PolicyType
 from iomete.governance.patterns import has_wildcard
-from iomete.governance.specifications import PolicyKind, Specification
-from iomete.governance.targets import Target, TargetKind
-from iomete.names import lower, nearest, parse_parts
+from iomete.governance.targets import ANY
+from iomete.names import lower, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iomete.governance.checks import PolicyChecks, Problems
 
 _FUTURE = "make it first, or pass future=True"
 
 
-def check_against_tables(spec: Specification, checks: PolicyChecks, problems: Problems) -> None:
+def check_against_tables(document: Document, checks: PolicyChecks, problems: Problems) -> None:
     """Note what a policy names that doesn't exist, and what Spark doesn't understand.
 
     Patterns are for whatever comes, so that what they match isn't looked for.
+
+    Cost: metadata of each table that is named; row filters and masks are analysed on it, not run.
     """
-    target = spec.target
-    if target.kind in (TargetKind.PATH, TargetKind.TAG) or target.is_pattern:
+    resources = document["resources"]
+    if document["service"] == TAG_SERVICE or "path" in resources:
         return
-    parts = parse_parts(target.text)
-    if target.kind is not TargetKind.TABLE:
-        if checks.kind_of(parts) != target.kind:
-            _add_missing(target, problems)
-        return
-    columns = checks.columns(target.text)
-    if columns is None:
-        _add_missing(target, problems)
-        return
-    if _columns_exist(spec, columns, problems):
-        _check_sql(spec, checks, problems)
+    columns = [value for value in _values(document, "column") if not has_wildcard(value)]
+    for parts in _names(document):
+        if parts[-1] == ANY:
+            _check_container(parts[:-1], checks, problems)
+            continue
+        table = quote_parts(parts)
+        there = checks.columns(table)
+        if there is None:
+            problems.add("on", f"table `{table}` does not exist", hint=_FUTURE)
+        elif _columns_exist(table, columns, there, problems):
+            _check_sql(document, table, columns, checks, problems)
 
 
-def _add_missing(target: Target, problems: Problems) -> None:
+def _names(document: Document) -> Iterator[list[str]]:
+    """Give the parts of each name that is said without a wildcard; a last `*` is all in it."""
+    catalogs, namespaces, tables = (
+        _values(document, level) for level in ("catalog", "namespace", "table")
+    )
+    whole = [ns for ns in namespaces if f"{ns}.*" in namespaces]  # and what is nested in it
+    for catalog, namespace, table in product(catalogs, namespaces, tables):
+        match (namespace, table):
+            case (_, _) if has_wildcard(catalog):
+                continue
+            case ("*", "*"):
+                yield [catalog, ANY]
+            case (_, "*") if namespace in whole and not has_wildcard(namespace):
+                yield [catalog, *namespace.split("."), ANY]
+            case (_, _) if not has_wildcard(namespace) and not has_wildcard(table):
+                yield [catalog, *namespace.split("."), table]
+
+
+def _values(document: Document, level: str) -> Sequence[str]:
+    values: Sequence[str] = document["resources"].get(level, {}).get("values", (ANY,))
+    return values
+
+
+def _check_container(parts: Sequence[str], checks: PolicyChecks, problems: Problems) -> None:
+    kind = "catalog" if len(parts) == 1 else "namespace"
+    if checks.kind_of(parts) == kind:
+        return
     hint = _FUTURE
-    if target.kind is TargetKind.NAMESPACE:
+    if kind == "namespace":
         hint += "; a table's full name is catalog.namespace.table"
-    problems.add("on", f"{target.kind} `{target.text}` does not exist", hint=hint)
+    problems.add("on", f"{kind} `{quote_parts(parts)}` does not exist", hint=hint)
 
 
 def _columns_exist(
-    spec: Specification, columns: Sequence[tuple[str, str]], problems: Problems
+    table: str, columns: Sequence[str], there: Sequence[tuple[str, str]], problems: Problems
 ) -> bool:
-    types = {lower(name): kind for name, kind in columns}
+    types = {lower(name): kind for name, kind in there}
     complete = True
-    for value in spec.target.columns:
-        top, _, field = value.partition(".")
-        if has_wildcard(value) or value in types:
-            continue
-        if field and lower(types.get(top, "")).startswith("struct<"):
+    for column in columns:
+        top, _, field = column.partition(".")
+        if column in types or (field and lower(types.get(top, "")).startswith("struct<")):
             continue
         alike = nearest(top, types)
         hint = f"did you mean `{alike}`?" if alike and alike != top else _FUTURE
-        place = "column" if spec.kind is PolicyKind.MASK else "columns"
-        problems.add(place, f"`{value}` is not in `{spec.target.text}`", hint=hint)
+        problems.add("columns", f"`{column}` is not in `{table}`", hint=hint)
         complete = False
     return complete
 
 
-def _check_sql(spec: Specification, checks: PolicyChecks, problems: Problems) -> None:
-    table = spec.target.text
-    if spec.kind is PolicyKind.FILTER and (wrong := checks.check_filter(table, spec.predicate)):
-        problems.add("predicate", wrong)
-    if spec.kind is not PolicyKind.MASK or spec.mask is None:
-        return
-    for column in spec.target.columns:
-        if not has_wildcard(column) and (
-            wrong := checks.check_mask(table, column, spec.mask.type, spec.mask.value)
-        ):
+def _check_sql(
+    document: Document,
+    table: str,
+    columns: Sequence[str],
+    checks: PolicyChecks,
+    problems: Problems,
+) -> None:
+    for item in document.get(ITEMS[PolicyType.ROW_FILTER], ()):
+        predicate = item["rowFilterInfo"]["filterExpr"]
+        if predicate and (wrong := checks.check_filter(table, predicate)):
+            problems.add("predicate", wrong)
+    masks = [item["dataMaskInfo"] for item in document.get(ITEMS[PolicyType.MASK], ())]
+    for mask, column in product(masks, columns):
+        wrong = checks.check_mask(table, column, mask["dataMaskType"], mask.get("valueExpr"))
+        if wrong:
             problems.add("mask", wrong)

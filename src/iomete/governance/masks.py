@@ -130,6 +130,8 @@ def check_mask(mask: Mask) -> None:
         if mask.value not in (None, ""):
             raise InvalidPolicyError([f"mask: `{mask.type}` takes no value"])
         return
+    if mask.value is None or (mask.value == "" and mask.kind is not MaskKind.CONSTANT):
+        raise InvalidPolicyError([f"mask: `{mask.type}` needs a value"])
     try:
         make_mask(mask.kind, **mask.arguments)
     except ValueError as error:

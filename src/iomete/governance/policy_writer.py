@@ -167,7 +167,7 @@ class PolicyWriter:
             _note_missing(connection, {*spec.to, *spec.except_}, problems)
             _note_missing_tag(connection, {spec.target.tag} - {""}, problems)
         if not future and spec.target != NOWHERE:
-            check_against_tables(spec, self._checks, problems)
+            check_against_tables(to_document(spec), self._checks, problems)
         problems.raise_any()
 
 
