@@ -45,15 +45,13 @@ object Bundle {
     * The digest is verified first, so a file that was cut off, or edited by hand, never gets as far
     * as the parser.
     */
-  def read(bytes: Array[Byte]): Bundle = {
-    val digest = verifiedDigest(bytes)
-    BundleReader.read(bytes, digest)
-  }
+  def read(bytes: Array[Byte]): Bundle = BundleReader.read(bytes, verifiedDigest(bytes))
 
   private[ranger] def unusable(problem: String, cause: Throwable = null): UnusableBundle =
     new UnusableBundle(problem, publishAgain, cause)
 
-  private def verifiedDigest(bytes: Array[Byte]): String = {
+  /** The digest that the file states, which is the one that it has. */
+  def verifiedDigest(bytes: Array[Byte]): String = {
     val tailStart = math.max(0, bytes.length - longestSeal)
     // One character a byte, so that offsets into the text are offsets into the file.
     val tail = new String(bytes, tailStart, bytes.length - tailStart, StandardCharsets.ISO_8859_1)

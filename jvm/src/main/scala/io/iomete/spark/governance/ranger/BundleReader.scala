@@ -102,7 +102,7 @@ private object BundleReader {
     members(node).map { case (name, user) =>
       val unknown = members(user).map(_._1).filterNot(Set("groups", "attributes", "enabled"))
       if (unknown.nonEmpty) throw Bundle.unusable(s"User `$name` has an unknown member `${unknown.head}`.")
-      val groups = user.path("groups").elements().asScala.map(_.textValue()).toSet
+      val groups = user.path("groups").elements().asScala.map(text(_, s"A group of user `$name`")).toSet
       val enabled = user.path("enabled")
       if (!enabled.isBoolean) throw Bundle.unusable(s"User `$name` is not said to be enabled or not.")
       val attributes = members(user.path("attributes")).map { case (attribute, value) =>
@@ -138,7 +138,10 @@ private object BundleReader {
   }
 
   private def ownersOf(node: JsonNode): Map[Seq[String], String] =
-    members(node).map { case (name, owner) => FullNames.parts(name) -> owner.textValue() }.toMap
+    members(node).map { case (name, owner) => FullNames.parts(name) -> text(owner, s"The owner of `$name`") }.toMap
+
+  private def text(node: JsonNode, what: String): String =
+    Option(node.textValue()).getOrElse(throw Bundle.unusable(s"$what is not a text."))
 
   private def members(node: JsonNode): Seq[(String, JsonNode)] =
     node.properties().asScala.toSeq.map((entry: JMap.Entry[String, JsonNode]) => entry.getKey -> entry.getValue)

@@ -23,6 +23,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
   def read(name: String, table: TableResource, columns: Seq[String]): ReadDecision =
     snapshot.principals.find(name) match {
+      case None if columns.isEmpty            => Deciding.noRows
       case None                               => Deciding.nothing
       case Some(principal) if principal.isAdmin => everything(columns)
       case Some(principal)                    => new TableReading(principal, table, columns).decision
@@ -125,7 +126,8 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
         plain.headOption.map(answer).foreach(common => plain.foreach(add(_, common)))
       }
       val seen = visible.result()
-      if (seen.isEmpty) Deciding.nothing.copy(denied = denied.result(), policies = policies.toSeq)
+      if (columns.isEmpty) rows
+      else if (seen.isEmpty) Deciding.nothing.copy(denied = denied.result(), policies = policies.toSeq)
       else
         snapshot.broken.of(table) match {
           case Some(reason) => Deciding.nothing.copy(broken = Some(reason))
@@ -135,6 +137,11 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
             ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, None)
         }
     }
+
+    /** Where no column is asked about, how many rows there are still is. */
+    private def rows: ReadDecision =
+      if (!isAnythingAllowed(principal.name, tableParts)) Deciding.noRows
+      else Deciding.nothing.copy(filter = filter, broken = snapshot.broken.of(table))
 
     private def splitPaths: (Seq[String], Seq[String]) =
       if (!columns.exists(_.contains('.'))) (Nil, columns)
@@ -205,6 +212,9 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
 private object Deciding {
   val nothing: ReadDecision = ReadDecision(Set.empty, Set.empty, Map.empty, None, Nil, None)
+
+  /** For a question about no columns, which nothing else in an answer would restrict. */
+  private val noRows = nothing.copy(filter = Some(RowFilterRule("false", -1)))
 
   /** In the order of how likely someone holds one. */
   private val actions = Seq("select", "insert", "use", "update", "delete", "create", "alter", "drop", "execute")

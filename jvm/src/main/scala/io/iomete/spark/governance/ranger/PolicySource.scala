@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.ranger
 
-import java.nio.file.{Files, Path}
+import java.nio.file.{Files, NoSuchFileException, Path}
 import java.nio.file.attribute.{BasicFileAttributes, FileTime}
 
 import scala.util.control.NonFatal
@@ -23,32 +23,40 @@ private final class PolicySource(file: Path) {
   /** Looks at the file now. Whether another snapshot is in force. */
   def refresh(): Boolean = synchronized {
     val before = loaded
-    try {
-      val state = PolicySource.stateOf(file)
-      if (!seen.contains(state) || state.isYoung) {
-        val bytes = Files.readAllBytes(file)
-        take(Bundle.read(bytes))
-        // The state of before the reading: a change during it is met at the next look.
-        seen = Some(state)
-        trouble = None
-      }
-    } catch {
-      case NonFatal(error) => trouble = Some(PolicySource.describe(file, error))
+    try look()
+    catch {
+      case interrupted: InterruptedException => throw interrupted
+      // Of any kind: an error that ended the watching would leave old policies in force unseen.
+      case error: Throwable =>
+        // What can't be read is tried again; what can't be used is, when it changes.
+        if (!error.isInstanceOf[UnusableBundle]) seen = None
+        trouble = Some(PolicySource.describe(file, error))
     }
     loaded ne before
   }
 
-  private def take(bundle: Bundle): Unit =
-    if (bundle.digest != loaded.digest) {
-      def refuse(what: String): Nothing =
-        throw new UnusableBundle(s"The policy bundle $what.", "publish the policies of this lakehouse again.")
-      if (bundle.lakehouse != loaded.lakehouse) refuse("belongs to another lakehouse")
-      if (bundle.version < loaded.version) {
-        refuse(s"has version ${bundle.version}, and version ${loaded.version} is in force")
-      }
-      if (bundle.version == loaded.version) refuse(s"is another one with the same version ${bundle.version}")
-      loaded = Snapshot.of(bundle)
+  private def look(): Unit = {
+    val state = PolicySource.stateOf(file)
+    if (!seen.contains(state) || state.isYoung) {
+      val bytes = Files.readAllBytes(file)
+      // The state of before the reading: a change during it is met at the next look.
+      seen = Some(state)
+      val digest = Bundle.verifiedDigest(bytes)
+      if (digest != loaded.digest) take(BundleReader.read(bytes, digest))
+      trouble = None
     }
+  }
+
+  private def take(bundle: Bundle): Unit = {
+    def refuse(what: String): Nothing =
+      throw new UnusableBundle(s"The policy bundle $what.", "publish the policies of this lakehouse again.")
+    if (bundle.lakehouse != loaded.lakehouse) refuse("belongs to another lakehouse")
+    if (bundle.version < loaded.version) {
+      refuse(s"has version ${bundle.version}, and version ${loaded.version} is in force")
+    }
+    if (bundle.version == loaded.version) refuse(s"is another one with the same version ${bundle.version}")
+    loaded = Snapshot.of(bundle)
+  }
 
   private def first(): Snapshot =
     try {
@@ -84,6 +92,7 @@ private object PolicySource {
 
   def describe(file: Path, error: Throwable): String = error match {
     case unusable: UnusableBundle => s"`$file`: ${unusable.getMessage}"
-    case other                    => s"`$file` cannot be read: $other."
+    case _: NoSuchFileException   => s"The policy bundle `$file` does not exist."
+    case other                    => s"The policy bundle `$file` cannot be read: $other."
   }
 }

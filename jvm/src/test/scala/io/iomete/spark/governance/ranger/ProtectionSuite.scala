@@ -97,6 +97,43 @@ class ProtectionSuite extends EngineSuite {
     assert(read(bundle, "bob").filter.map(_.predicate).contains("1 = 0"))
   }
 
+  test("a question about no columns is answered by the filter, and by no rows without a right") {
+    val bundle = people
+      .policy(allow("select", "alice", email), filter("region = 'EU'", "alice", table))
+    assert(read(bundle, "alice", Nil).filter.map(_.predicate).contains("region = 'EU'"))
+    assert(read(bundle, "bob", Nil).filter.map(_.predicate).contains("false"))
+    assert(read(bundle, "mallory", Nil).filter.map(_.predicate).contains("false"))
+    assert(read(bundle, "root", Nil).isUnrestricted(Nil))
+    assert(!read(people.policy(allow("select", "alice", email), mask("X", "bob", email)), "alice", Nil).isUnrestricted(Nil))
+  }
+
+  test("a wide table: columns that nothing singles out share an answer, the others have theirs") {
+    val wide = (1 to 200).map("c" + _) ++ Seq("email", "ssn", "tagged")
+    val bundle = granted
+      .policy(mask("MASK_HASH", "alice", named("lake", "crm", "customers", "c1?")))
+      .policy(deny("select", "alice", BundleBuilder.columns("lake.crm.customers", "ssn")))
+      .policy(mask("MASK_NULL", "alice", table + ("column" -> allBut("email", "c2"))))
+      .tag(named("lake", "crm", "customers", "tagged"), "PII")
+      .tagPolicy(tagMask("MASK", "PII"))
+    val decision = read(bundle, "alice", wide)
+    assert(decision.denied == Set("ssn") && decision.visible == wide.toSet - "ssn")
+    assert(decision.masks.keySet == wide.toSet -- Set("ssn", "email", "c2"))
+    assert(decision.masks("tagged").mask == Mask.Redact && decision.masks("c150").mask == Mask.Nullify)
+    val oneByOne = withEngine(bundle)(engine => wide.map(c => engine.read("alice", customers, Seq(c))))
+    assert(oneByOne.flatMap(_.masks).toMap == decision.masks)
+    assert(oneByOne.flatMap(_.denied).toSet == decision.denied)
+  }
+
+  test("an unrelated override does not undo a denial where a tag grants") {
+    val bundle = people
+      .tag(named("lake", "crm", "customers"), "OPEN")
+      .tagPolicy(allow("iomete:select", "alice", tagged("OPEN")))
+      .policy(allow("select", "bob", wholeTable("lake.crm.customers")) + overriding)
+      .policy(deny("select", "alice", email))
+    assert(read(bundle, "alice").visible == Set("id", "ssn"))
+    assert(read(bundle, "bob").visible == columns.toSet)
+  }
+
   test("attributes of users keep their kinds") {
     val bundle = people.user("dave", attributes = Map[String, Any]("a" -> "x", "n" -> 3, "f" -> 1.5, "b" -> true, "l" -> Seq(1, 2), "m" -> Seq[Any](1, 2.5)))
     withEngine(bundle) { engine =>

@@ -136,6 +136,20 @@ class SourceSuite extends EngineSuite {
     }
   }
 
+  test("a file that goes away and comes back is no problem any more") {
+    started(granted) { (file, engine) =>
+      val aside = file.resolveSibling("aside.json")
+      Files.setLastModifiedTime(file, FileTime.fromMillis(1000000000000L))
+      engine.refresh()
+      Files.move(file, aside)
+      engine.refresh()
+      assert(engine.problem.exists(_.contains("does not exist")))
+      Files.move(aside, file)
+      engine.refresh()
+      assert(engine.problem.isEmpty && sees(engine))
+    }
+  }
+
   test("a lower version, another one with the same version, and another lakehouse are refused") {
     started(granted.copy(version = 5)) { (file, engine) =>
       def refused(bundle: BundleBuilder, why: String): Assertion = {
