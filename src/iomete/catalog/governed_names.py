@@ -15,8 +15,8 @@ from iomete.names import NamespaceName, TableName, as_parts, lower, quote_parts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-UNNAMEABLE = frozenset("*?{}")
-"""Characters that Apache Ranger reads as wildcards or tokens wherever a policy names something."""
+UNNAMEABLE = frozenset("*?{}\\")
+"""Characters that Apache Ranger reads as wildcards, tokens or escapes in the names of a policy."""
 
 MAX_FULL_NAME_BYTES = 2000
 """PostgreSQL's indexes hold no longer texts (a third of a page of 8 KiB)."""
@@ -70,7 +70,7 @@ def check_nameable(parts: Sequence[str]) -> Sequence[str]:
     """Return the parts of a name that policies can mean as it stands.
 
     Raises:
-        InvalidNameError: A part holds what Ranger reads as a wildcard or token, or it is too long.
+        InvalidNameError: A part holds what Ranger reads otherwise, or the name is too long.
     """
     for part in parts:
         if found := sorted(UNNAMEABLE.intersection(part)):

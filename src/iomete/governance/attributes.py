@@ -11,7 +11,8 @@ from iomete.errors import ConfigurationError
 Scalar = str | int | float | bool
 AttributeValue = Scalar | list[str] | list[int] | list[float] | list[bool]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+"""What `${{USER.name}}` can say."""
 _LONG = 2**63
 """Integers are bound as Java's `long`."""
 

@@ -22,7 +22,6 @@ from iomete.governance.builtin import builtin_policies
 from iomete.governance.documents import SERVICE, TAG_SERVICE, to_json
 from iomete.governance.principal_names import PrincipalKind
 from iomete.governance.tables import attributes, memberships, policies, principals
-from iomete.names import parse_parts, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 _HEAD = re.compile(rb'\{"format":1,"version":(\d+),"lakehouse":"([^"]*)"')
 _DIGEST = re.compile(rb',"sha256":"([0-9a-f]{64})"\}')
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIGEST_BYTES = len(',"sha256":""}') + 64
 
 
@@ -260,14 +258,5 @@ class _Closure:
 
 
 def _owners(connection: sa.Connection) -> dict[str, str]:
-    rows = connection.execute(
-        sa.select(owners.c.resource, owners.c.owner).order_by(owners.c.resource)
-    )
-    return {_quoted(resource): owner for resource, owner in rows}
-
-
-def _quoted(full_name: str) -> str:
-    """Return a full name as the Java side writes it: words that SQL reserves aren't quoted."""
-    return ".".join(
-        part if _PLAIN.fullmatch(part) else quote(part) for part in parse_parts(full_name)
-    )
+    rows = connection.execute(sa.select(owners).order_by(owners.c.resource))
+    return {row.resource: row.owner for row in rows}

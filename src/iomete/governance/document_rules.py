@@ -22,9 +22,11 @@ from iomete.governance.documents import (
     Document,
     PolicyType,
 )
+from iomete.governance.macros import macro_problem
 from iomete.governance.masks import Mask, check_mask
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.requests import MAX_POLICY_NAME_CHARACTERS, PATH_ACTIONS, TABLE_ACTIONS
+from iomete.governance.targets import path_target
 from iomete.governance.validity import check_period, from_schedule
 
 _LEVELS = {
@@ -51,8 +53,8 @@ class _Resource(_Model):
     @field_validator("values")
     @classmethod
     def _no_tokens(cls, values: list[str]) -> list[str]:
-        if any(brace in value for value in values for brace in "{}"):
-            raise ValueError("holds braces, which Ranger reads as tokens")
+        if any(character in value for value in values for character in "{}\\"):
+            raise ValueError("holds braces or backslashes, which Ranger reads as tokens")
         return values
 
 
@@ -146,6 +148,9 @@ class _Policy(_Model):
             if problem:
                 raise ValueError(problem)
         self._check_masks()
+        self._check_filters()
+        for path in self.resources["path"].values if "path" in self.resources else ():
+            path_target(path)
         for schedule in self.validitySchedules:
             check_period(*from_schedule(schedule.model_dump(exclude_none=True)))
         return self
@@ -201,6 +206,14 @@ class _Policy(_Model):
             if not info.dataMaskType.startswith(prefix):
                 raise InvalidPolicyError([f"mask: `{info.dataMaskType}` lacks `{prefix}`"])
             check_mask(Mask(type=info.dataMaskType.removeprefix(prefix), value=info.valueExpr))
+
+    def _check_filters(self) -> None:
+        for item in self.rowFilterPolicyItems:
+            predicate = item.rowFilterInfo.filterExpr
+            if predicate and not predicate.strip():
+                raise InvalidPolicyError(["predicate: it is blank"])
+            if problem := macro_problem(predicate):
+                raise InvalidPolicyError([f"predicate: {problem}"])
 
 
 _SAY_NOTHING = frozenset(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iomete.errors import InvalidPolicyError
+from iomete.governance.macros import has_macro, macro_problem
 
 
 class MaskKind(StrEnum):
@@ -166,9 +167,15 @@ def _value(kind: MaskKind, given: dict[str, object]) -> str:
         case MaskKind.CUSTOM:
             if not isinstance(value, str) or not value.strip():
                 raise InvalidPolicyError(["mask: `expression` is the text of a SQL expression"])
+            if problem := macro_problem(value):
+                raise InvalidPolicyError([f"mask: {problem}"])
         case _:
             if isinstance(value, bool):
                 return str(value).lower()
             if not isinstance(value, str | int | float):
                 raise InvalidPolicyError(["mask: `value` is a text, a number or a boolean"])
+            if has_macro(str(value)):
+                raise InvalidPolicyError(
+                    ["mask: a constant is the same for every user"], hint='use "custom"'
+                )
     return str(value)

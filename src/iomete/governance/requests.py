@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iomete.errors import ConfigurationError, InvalidPolicyError
 from iomete.governance.documents import Priority
+from iomete.governance.macros import macro_problem
 from iomete.governance.masks import make_mask
 from iomete.governance.patterns import has_wildcard, parse_pattern
 from iomete.governance.principal_names import parse_principals
@@ -256,6 +257,8 @@ def _with_predicate(
         predicate = given.pop("predicate")
         if isinstance(predicate, str) and predicate.strip():
             spec = replace(spec, predicate=predicate)
+            if problem := macro_problem(predicate):
+                problems.add("predicate", problem)
         else:
             problems.add("predicate", "it is the text of a SQL predicate", hint="region = 'EU'")
     elif not spec.predicate:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ANY = "*"
-_FORBIDDEN_IN_PATHS = "{}"
+_FORBIDDEN_IN_PATHS = "{}\\"
+_LOCAL_ROOT = "file:///"
+"""`/` alone would mean every path of every scheme."""
 
 
 class TargetKind(StrEnum):
@@ -140,17 +142,20 @@ def named_target(parts: Sequence[str], kind: TargetKind) -> Target:
 def path_target(path: str) -> Target:
     """Return the target of a path and all below it.
 
-    Slashes at its end don't count. `s3a` and `s3n` are `s3`, and a local path has no scheme.
+    `*` alone is every path. Slashes at its end don't count. `s3a` and `s3n` are `s3`, and a local
+    path has no scheme.
 
     Raises:
         InvalidNameError: It isn't an absolute path or URL, or Ranger would read it otherwise.
     """
+    if path == ANY:
+        return Target(kind=TargetKind.PATH, path=ANY)
     scheme, found, rest = path.partition("://") if isinstance(path, str) else ("", "", "")
     problem = None
     if not isinstance(path, str) or not (path.startswith("/") or (found and scheme and rest)):
         problem = "it is not absolute"
     elif not path.isprintable() or any(c in path for c in _FORBIDDEN_IN_PATHS):
-        problem = "it holds braces or invisible characters"
+        problem = "it holds braces, backslashes or invisible characters"
     elif {".", ".."}.intersection(path.split("/")) or "//" in rest.lstrip("/"):
         problem = "it has empty steps, `.` or `..`"
     if problem:
@@ -162,7 +167,7 @@ def path_target(path: str) -> Target:
         schemes = {"s3a": "s3", "s3n": "s3"}
         scheme = schemes.get(scheme.lower(), scheme.lower())
         path = f"/{rest.lstrip('/')}" if scheme == "file" else f"{scheme}://{rest}"
-    return _limited(Target(kind=TargetKind.PATH, path=path.rstrip("/") or "/"))
+    return _limited(Target(kind=TargetKind.PATH, path=path.rstrip("/") or _LOCAL_ROOT))
 
 
 def tag_target(tag: str) -> Target:

@@ -25,7 +25,7 @@ from iomete.governance.specifications import (
 from iomete.governance.targets import Target, TargetKind, column_value, named_target, path_target
 from support.governed_world import World
 
-letters = st.characters(codec="utf-8", exclude_characters="*?{}.", exclude_categories=("C", "Z"))
+letters = st.characters(codec="utf-8", exclude_characters="*?{}.\\", exclude_categories=("C", "Z"))
 parts = st.text(letters, min_size=1, max_size=12)
 patterns = st.text(string.ascii_letters + "*?_", min_size=1, max_size=8).filter(
     lambda text: "*" in text or "?" in text
@@ -230,6 +230,14 @@ ITEM = minimal()["policyItems"][0]
         (minimal(policyItems=[ITEM | {"delegateAdmin": True}]), "delegateAdmin"),
         (minimal(policyItems=[ITEM | {"conditions": [{"type": "ip"}]}]), "conditions"),
         (minimal(isDenyAllElse=True), "isDenyAllElse"),
+        (minimal(resources={"catalog": {"values": ["a\\"]}}), "backslashes"),
+        (
+            minimal(
+                resources={"path": {"values": ["x"]}},
+                policyItems=[ITEM | {"accesses": [{"type": "read"}]}],
+            ),
+            "not absolute",
+        ),
         (minimal(additionalResources=[{}]), "additionalResources"),
         (minimal(zoneName="z"), "zoneName"),
         (minimal(unheard="of"), "unheard: is not enforced here"),

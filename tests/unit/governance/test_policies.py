@@ -97,7 +97,8 @@ def test_everyone_is_the_group_public(world: World) -> None:
         ("s3a://inbox/a", "s3://inbox/a"),
         ("/data/in/", "/data/in"),
         ("file:///data", "/data"),
-        ("/", "/"),
+        ("/", "file:///"),
+        ("*", "*"),
     ],
 )
 def test_a_path_is_granted_with_all_below_it(world: World, path: str, value: str) -> None:

@@ -134,12 +134,6 @@ def test_admins_have_policies_in_both_services(world: World) -> None:
         assert policy["policyPriority"] == 1
 
 
-def test_a_full_name_in_the_bundle_is_quoted_as_java_quotes_it(world: World) -> None:
-    world.tables.tables["lake.`select`.`my-table`"] = {"id": "int"}
-    world.owners.set_owner("lake.`select`.`my-table`", world.admin)
-    assert published(world)["owners"] == {"lake.select.`my-table`": world.admin}
-
-
 def test_nothing_is_written_where_nothing_changed(world: World) -> None:
     assert world.publisher.ensure_published() == world.publisher.ensure_published()
     before = world.publisher.path.stat().st_mtime_ns

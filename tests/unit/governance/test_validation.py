@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iomete.errors import InvalidNameError, InvalidPolicyError
 from iomete.governance import Policies, Policy
+from iomete.governance.macros import macro_problem
 from iomete.governance.patterns import parse_pattern, patterns_meet
 from iomete.governance.targets import TargetKind, named_target, resources_meet
 from support.governed_world import World
@@ -80,6 +81,10 @@ def _people(world: World) -> None:
         (lambda p: p.filter_rows(TABLE, "", to="alice"), "predicate: it is the text"),
         (lambda p: p.filter_rows(TABLE, "f(", to="alice"), "predicate: no predicate on lake.crm"),
         (lambda p: p.filter_rows("lake", "x", to="alice"), "table: `lake` is a catalog"),
+        (lambda p: p.filter_rows(TABLE, "${{TAG.x}} = 1", to="alice"), "predicate: it has a macro"),
+        (lambda p: p.mask(TABLE, "email", "custom", expression="'a ${{USER.x}}'", to="alice"), "longer literal"),
+        (lambda p: p.mask(TABLE, "email", "constant", value="${{USER.x}}", to="alice"), "every user"),
+        (lambda p: p.grant("select", on="lake.crm.`a\\b`", to="alice"), "on: .*holds"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place(world: World, call: Call, problem: str) -> None:
@@ -127,6 +132,24 @@ def test_someone_without_rights_learns_nothing_of_what_exists(world: World) -> N
         messages.add(str(caught.value))
     assert len(messages) == 1
     assert world.tables.asked == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_right"),
+    [
+        ("region = ${{USER.region}}", True),
+        ("region = '${{ USER.region }}' AND who = {USER}", True),
+        ("x = 'it''s' AND y = ${{USER._name}}", True),
+        ("a = '$5' AND b = '{x}'", True),
+        ("region = 'EU-${{USER.region}}'", False),
+        ("region = ${{USER.a b}}", False),
+        ("region = ${{REQ.user}}", False),
+        ("region = $[[x]]", False),
+        ("-- ${{USER.region}}", False),
+    ],
+)
+def test_macros_are_those_that_the_engine_binds(sql: str, is_right: bool) -> None:  # noqa: FBT001
+    assert (macro_problem(sql) is None) is is_right
 
 
 def matching(pattern: str) -> st.SearchStrategy[str]:
