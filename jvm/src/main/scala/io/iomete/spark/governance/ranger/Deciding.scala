@@ -90,15 +90,18 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
   private def isAnythingAllowed(name: String, parts: Seq[String]): Boolean =
     snapshot.principals.find(name).exists { principal =>
-      def allowed(action: String) = {
-        val resource = RangerLibrary.resource(parts, ownerOf(parts))
-        val attached = tags.ofOrWithin(parts, resource)
-        new ranger.Question(principal, action, resource, attached, time, RangerLibrary.orWithin).access.getIsAllowed
-      }
       // One question for the many things that nothing is granted on. It is not precise for the rest:
       // Ranger's `any` passes over denials.
-      principal.isAdmin || allowed(RangerPolicyEngine.ANY_ACCESS) && Deciding.actions.exists(allowed)
+      principal.isAdmin || isAllowedWithin(principal, RangerPolicyEngine.ANY_ACCESS, parts) &&
+      Deciding.actions.exists(isAllowedWithin(principal, _, parts))
     }
+
+  /** Whether an action is allowed on the resource or on anything in it. */
+  private def isAllowedWithin(principal: Principal, action: String, parts: Seq[String]): Boolean = {
+    val resource = RangerLibrary.resource(parts, ownerOf(parts))
+    val attached = tags.ofOrWithin(parts, resource)
+    new ranger.Question(principal, action, resource, attached, time, RangerLibrary.orWithin).access.getIsAllowed
+  }
 
   /** Ranger takes a denial on a table for one of the table's own actions, not of its columns. */
   private def isDeniedAbove(principal: Principal, action: String, parts: Seq[String]): Boolean =
@@ -140,7 +143,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
     /** Where no column is asked about, how many rows there are still is. */
     private def rows: ReadDecision =
-      if (!isAnythingAllowed(principal.name, tableParts)) Deciding.noRows
+      if (!isAllowedWithin(principal, "select", tableParts)) Deciding.noRows
       else Deciding.nothing.copy(filter = filter, broken = snapshot.broken.of(table))
 
     private def splitPaths: (Seq[String], Seq[String]) =

@@ -104,6 +104,7 @@ class ProtectionSuite extends EngineSuite {
     assert(read(bundle, "bob", Nil).filter.map(_.predicate).contains("false"))
     assert(read(bundle, "mallory", Nil).filter.map(_.predicate).contains("false"))
     assert(read(bundle, "root", Nil).isUnrestricted(Nil))
+    assert(read(people.policy(allow("insert", "bob", wholeTable("lake.crm.customers"))), "bob", Nil).filter.isDefined)
     assert(!read(people.policy(allow("select", "alice", email), mask("X", "bob", email)), "alice", Nil).isUnrestricted(Nil))
   }
 
