@@ -6,7 +6,9 @@ Lower layers ask without knowing who answers; governance answers.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from iomete.errors import ConfigurationError
 
@@ -29,6 +31,25 @@ class Principal:
 
     def __str__(self) -> str:
         return self.name
+
+
+class Gate(Protocol):
+    """What one principal may do; asked by every operation that isn't a query.
+
+    `parts` are those of a full name: catalog, levels of the namespace, table.
+    """
+
+    def is_admin(self) -> bool:
+        """Tell whether the principal holds the role `admin`."""
+
+    def may_know(self, parts: Sequence[str], /) -> bool:
+        """Tell whether anything is granted on what is named, or below it."""
+
+    def may(self, action: str, parts: Sequence[str], /) -> bool:
+        """Tell whether an action, such as `create`, is granted on what is named."""
+
+    def reads_plainly(self, table: Sequence[str], /) -> bool:
+        """Tell whether a table is seen as it is: no column hidden or masked, no row filtered."""
 
 
 def operating_system_principal() -> Principal:

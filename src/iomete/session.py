@@ -17,6 +17,7 @@ from iomete.engine import (
     Engine,
     IcebergCatalog,
     SparkConfiguration,
+    SparkGate,
     SparkGovernance,
     TableChecks,
     adopt,
@@ -138,6 +139,7 @@ class Lakehouse:
             self._parts.catalogs,
             spark=lambda: self.spark,
             owners=lambda: Owners(self._administration, TableChecks(lambda: self.spark)),
+            gate=SparkGate(lambda: self.spark),
         )
 
     @cached_property

@@ -61,6 +61,7 @@ def setup(world: dict[str, Any]) -> None:
 
 def session(principal: str) -> Any:
     spark = _lake.as_principal(principal).spark
+    spark.catalog.setCurrentCatalog("spark_catalog")  # the suite's short names are of this catalog
     # as in a process of its own: the thread that works with the session has it as active session
     spark._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
     return spark
@@ -121,7 +122,7 @@ def _set_up_tags(model: dict[str, Any]) -> None:
             tags.define(attachment["tag"])
             defined.add(attachment["tag"])
         column = f"{_place(attachment)}.{attachment['column']}"
-        if attachment["tag"] not in {tag.name for tag in tags.of(column)}:
+        if attachment["tag"] not in tags.of(column):
             tags.attach(attachment["tag"], column)
     for policy in model["tag_policies"]:
         to, excepted = _principal(policy["to"]), [_principal(p) for p in policy["except"]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iomete.catalog.iceberg import load_iceberg, translate_catalog_errors
 from iomete.engine import DEFAULT_CATALOG, IcebergCatalog, translate_errors
 from iomete.errors import (
+    AccessDeniedError,
     CatalogNotFoundError,
     ConfigurationError,
     InvalidNameError,
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
+    from iomete.access import Gate
     from iomete.catalog.owners import Owners
 
 Name = str | Sequence[str]
 
 
 class Catalog:
-    """Namespaces and tables of every catalog of a lakehouse.
+    """Namespaces and tables of every catalog of a lakehouse, as far as a principal may know of them.
 
     Iceberg catalogs are read through PyIceberg, without Spark's help; the session catalog
     (`spark_catalog`: Delta, Parquet) only Spark knows. Names without a catalog mean `lake`.
@@ -49,11 +51,13 @@ class Catalog:
         *,
         spark: Callable[[], SparkSession],
         owners: Callable[[], Owners],
+        gate: Gate,
     ) -> None:
         self._described = {catalog.name: catalog for catalog in catalogs}
         self._loaded: dict[str, PyIcebergCatalog] = {}
         self._spark = spark
         self._owners = owners
+        self._gate = gate
 
     def set_owner(self, table: Name, owner: str | None) -> None:
         """Set who owns a table or view: whom to ask, and with whose rights a view is read.
@@ -77,7 +81,8 @@ class Catalog:
 
     def list_catalogs(self) -> list[str]:
         """Return the names of all catalogs: the Iceberg ones, then `spark_catalog`."""
-        return [*self._described, SESSION_CATALOG]
+        names = [*self._described, SESSION_CATALOG]
+        return [name for name in names if self._gate.may_know((name,))]
 
     def list_namespaces(self, parent: Name = DEFAULT_CATALOG) -> list[str]:
         """Return the full names of the namespaces directly below a catalog or namespace.
@@ -92,15 +97,14 @@ class Catalog:
         if above.parts[0] == SESSION_CATALOG:
             if isinstance(above, NamespaceName):
                 return []
-            return sorted(
-                quote_parts((SESSION_CATALOG, row[0]))
-                for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")
-            )
-        with translate_catalog_errors(above.parts[0]):
-            found = self.iceberg(above.parts[0]).list_namespaces(above.parts[1:])
-        depth = len(above.parts)
-        below = {levels[:depth] for levels in found if len(levels) >= depth}
-        return sorted(quote_parts((above.parts[0], *levels)) for levels in below)
+            below = {(row[0],) for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")}
+        else:
+            with translate_catalog_errors(above.parts[0]):
+                found = self._iceberg(above.parts[0]).list_namespaces(above.parts[1:])
+            depth = len(above.parts)
+            below = {levels[:depth] for levels in found if len(levels) >= depth}
+        names = [(above.parts[0], *levels) for levels in below]
+        return sorted(quote_parts(name) for name in names if self._gate.may_know(name))
 
     def list_tables(self, namespace: Name) -> list[str]:
         """Return the full names of the tables in a namespace; views and nested ones left out.
@@ -115,9 +119,10 @@ class Catalog:
             names = [row[1] for row in tables if row[1] not in views]
         else:
             with translate_catalog_errors(where.catalog):
-                found = self.iceberg(where.catalog).list_tables(where.parts[1:])
+                found = self._iceberg(where.catalog).list_tables(where.parts[1:])
             names = [identifier[-1] for identifier in found]
-        return sorted(where.table(name).full_name for name in names)
+        tables = [where.table(name) for name in names]
+        return sorted(table.full_name for table in tables if self._gate.may_know(table.parts))
 
     def namespace_exists(self, namespace: Name) -> bool:
         """Tell whether a namespace exists."""
@@ -132,8 +137,12 @@ class Catalog:
     def load_table(self, table: Name) -> Table:
         """Return an Iceberg table as PyIceberg knows it: schema, snapshots, scans, appends.
 
+        PyIceberg reads files itself, so a table that the principal sees masked or filtered isn't
+        handed out: read it by `lake.table()`.
+
         Raises:
             TableNotFoundError: If there is none of this name.
+            AccessDeniedError: If the principal doesn't see the table as it is.
             ConfigurationError: If it is a table of the session catalog, which isn't Iceberg's.
 
         Cost: metadata only, no scan.
@@ -146,9 +155,16 @@ class Catalog:
                 f"Table `{what}` is not an Iceberg table.",
                 hint=f'read it by Spark: lake.table("{what}")',
             )
+        if not self._gate.may_know(what.parts):
+            raise TableNotFoundError(f"Table `{what}` does not exist.")
+        if not self._gate.reads_plainly(what.parts):
+            raise AccessDeniedError(
+                f"Table `{what}` can't be loaded without Spark: part of it is hidden or masked.",
+                hint=f'read it by Spark: lake.table("{what}")',
+            )
         try:
             with translate_catalog_errors(what.catalog):
-                return self.iceberg(what.catalog).load_table(what.parts[1:])
+                return self._iceberg(what.catalog).load_table(what.parts[1:])
         except NoSuchTableError as error:
             raise TableNotFoundError(f"Table `{what}` does not exist.") from error
 
@@ -157,14 +173,20 @@ class Catalog:
 
         Raises:
             InvalidNameError: If the name isn't safe to create.
+            AccessDeniedError: If the principal may not create it.
         """
         where = self._namespace_name(namespace)
         check_creatable(where.parts[1:])
+        if not self._gate.may("create", where.parts):
+            raise AccessDeniedError(
+                f"Namespace `{where}` can't be created: that isn't granted.",
+                hint="ask an admin for `create` on it, or on what it is in",
+            )
         if where.catalog == SESSION_CATALOG:
             self._rows(f"CREATE NAMESPACE IF NOT EXISTS {where.full_name}")
         else:
             with translate_catalog_errors(where.catalog):
-                catalog = self.iceberg(where.catalog)
+                catalog = self._iceberg(where.catalog)
                 for length in range(1, len(where.parts)):
                     catalog.create_namespace_if_not_exists(where.parts[1 : length + 1])
         return where.full_name
@@ -178,14 +200,14 @@ class Catalog:
         return resolve(name, self, default_catalog=DEFAULT_CATALOG)
 
     def iceberg(self, catalog: str) -> PyIcebergCatalog:
-        """Return a catalog as PyIceberg knows it; it is loaded once.
+        """Return a catalog as PyIceberg knows it, with its credentials; it is loaded once.
 
         Raises:
             CatalogNotFoundError: If there is no Iceberg catalog of this name.
+            AccessDeniedError: If the principal is no admin: PyIceberg applies no policy.
         """
-        if catalog not in self._loaded:
-            self._loaded[catalog] = load_iceberg(catalog, self.pyiceberg_properties(catalog))
-        return self._loaded[catalog]
+        self._require_admin()
+        return self._iceberg(catalog)
 
     def pyiceberg_properties(self, catalog: str = DEFAULT_CATALOG) -> dict[str, str]:
         """Return what another process gives to `pyiceberg.catalog.load_catalog(catalog, **…)`.
@@ -194,10 +216,10 @@ class Catalog:
 
         Raises:
             CatalogNotFoundError: If there is no Iceberg catalog of this name.
+            AccessDeniedError: If the principal is no admin.
         """
-        if catalog not in self._described:
-            raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
-        return self._described[catalog].pyiceberg_properties()
+        self._require_admin()
+        return self._properties(catalog)
 
     def has_catalog(self, catalog: CatalogName, /) -> bool:
         """Tell whether a catalog is registered."""
@@ -205,17 +227,21 @@ class Catalog:
 
     def has_namespace(self, namespace: NamespaceName, /) -> bool:
         """Tell whether a namespace exists in a catalog that does."""
+        if not self._gate.may_know(namespace.parts):
+            return False
         if namespace.catalog == SESSION_CATALOG:
             with translate_errors():
                 return self._spark().catalog.databaseExists(namespace.full_name)
         with translate_catalog_errors(namespace.catalog):
-            return self.iceberg(namespace.catalog).namespace_exists(namespace.parts[1:])
+            return self._iceberg(namespace.catalog).namespace_exists(namespace.parts[1:])
 
     def has_table(self, table: TableName, /) -> bool:
         """Tell whether a table or view exists in a catalog that does."""
+        if not self._gate.may_know(table.parts):
+            return False
         if table.catalog != SESSION_CATALOG:
             with translate_catalog_errors(table.catalog):
-                if self.iceberg(table.catalog).table_exists(table.parts[1:]):
+                if self._iceberg(table.catalog).table_exists(table.parts[1:]):
                     return True
             if not self.has_namespace(table.parent):
                 return False
@@ -223,6 +249,23 @@ class Catalog:
             return any(row[1] == table.parts[-1] for row in views)
         with translate_errors():
             return self._spark().catalog.tableExists(table.full_name)
+
+    def _iceberg(self, catalog: str) -> PyIcebergCatalog:
+        if catalog not in self._loaded:
+            self._loaded[catalog] = load_iceberg(catalog, self._properties(catalog))
+        return self._loaded[catalog]
+
+    def _properties(self, catalog: str) -> dict[str, str]:
+        if catalog not in self._described:
+            raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
+        return self._described[catalog].pyiceberg_properties()
+
+    def _require_admin(self) -> None:
+        if not self._gate.is_admin():
+            raise AccessDeniedError(
+                "A catalog without Spark is for admins: no policy is applied there.",
+                hint='read tables by lake.table("…")',
+            )
 
     def _parts(self, name: Name) -> tuple[str, ...]:
         """Return a name's parts, completed with the default catalog as Spark does it."""

@@ -1,7 +1,7 @@
 """Spark's life: its jars, its start, its identity, its end."""
 
 from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration
-from iomete.engine.governance import SparkGovernance, TableChecks
+from iomete.engine.governance import SparkGate, SparkGovernance, TableChecks
 from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
 from iomete.engine.lifecycle import Engine, adopt, running_session, start
 from iomete.engine.preparation import cache_folder, configure, prepare
@@ -14,6 +14,7 @@ __all__ = [
     "Engine",
     "IcebergCatalog",
     "SparkConfiguration",
+    "SparkGate",
     "SparkGovernance",
     "TableChecks",
     "adopt",

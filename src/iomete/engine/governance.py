@@ -68,6 +68,37 @@ class SparkGovernance:
         return self._engine.jvm.io.iomete.spark.Governance
 
 
+class SparkGate:
+    """What the principal of a Spark session may do, as the policy engine decides it."""
+
+    def __init__(self, spark: Callable[[], SparkSession]) -> None:
+        self._spark = spark
+
+    def is_admin(self) -> bool:
+        """Tell whether the principal holds the role `admin`."""
+        return bool(self._governance.isAdmin(self._session))
+
+    def may_know(self, parts: Sequence[str]) -> bool:
+        """Tell whether anything is granted on what is named, or below it."""
+        return bool(self._governance.mayKnow(self._session, list(parts)))
+
+    def may(self, action: str, parts: Sequence[str]) -> bool:
+        """Tell whether an action is granted on a catalog, namespace or table."""
+        return bool(self._governance.may(self._session, action, list(parts)))
+
+    def reads_plainly(self, table: Sequence[str]) -> bool:
+        """Tell whether a table is seen as it is."""
+        return bool(self._governance.readsPlainly(self._session, list(table)))
+
+    @property
+    def _session(self) -> Any:
+        return self._spark()._jsparkSession  # noqa: SLF001
+
+    @property
+    def _governance(self) -> Any:
+        return self._spark().sparkContext._jvm.io.iomete.spark.Governance  # noqa: SLF001
+
+
 class TableChecks:
     """Tries policies on tables as an administrator's session sees them."""
 

@@ -1,7 +1,9 @@
 package io.iomete.spark
 
 import java.nio.file.Paths
+import java.util.{List => JList}
 
+import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.iomete.spark.errors.IometeErrors
@@ -9,7 +11,13 @@ import io.iomete.spark.governance.audit.AuditWriter
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
-import io.iomete.spark.governance.{GovernanceContext, GovernanceState, PolicyChecks}
+import io.iomete.spark.governance.{
+  GovernanceContext,
+  GovernanceState,
+  Governing,
+  NameGate,
+  PolicyChecks
+}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 
@@ -91,6 +99,23 @@ object Governance {
       value: String
   ): String =
     new PolicyChecks(running, session).mask(table, column, maskType, Option(value)).orNull
+
+  def isAdmin(session: SparkSession): Boolean = gate(session).isAdmin
+
+  /** Whether anything is granted on a catalog, namespace or table, or below it. */
+  def mayKnow(session: SparkSession, parts: JList[String]): Boolean =
+    gate(session).mayKnow(parts.asScala.toSeq)
+
+  /** Whether an action is granted on a catalog, namespace or table. */
+  def may(session: SparkSession, action: String, parts: JList[String]): Boolean =
+    gate(session).may(action, parts.asScala.toSeq)
+
+  /** Whether a table is seen as it is: no column hidden or masked, no row filtered. */
+  def readsPlainly(session: SparkSession, table: JList[String]): Boolean =
+    gate(session).readsPlainly(table.asScala.toSeq)
+
+  private def gate(session: SparkSession): NameGate =
+    new NameGate(Governing.of(session).getOrElse(throw IometeErrors.noPrincipal()))
 
   private def running: GovernanceContext =
     GovernanceState.current.getOrElse(throw IometeErrors.notGoverned())

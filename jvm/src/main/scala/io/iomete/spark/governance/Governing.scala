@@ -28,8 +28,8 @@ final class GovernedSession(
     EliminateSubqueryAliases(relation) match {
       case leaf: LeafNode =>
         Source.of(leaf) match {
-          case Source.OfTable(table, columns, _) =>
-            val decision = decide(table, columns.flatMap(_._2), rights)
+          case source @ Source.OfTable(_, columns, _) =>
+            val decision = decide(source, rights)
             columns.collect {
               case (attribute, Some(policyName)) if !decision.isVisible(policyName) => attribute.name
             }.toSet ++ metadataToHide(columns, decision)
@@ -50,6 +50,9 @@ final class GovernedSession(
   ): Set[String] =
     if (decision.masks.isEmpty && columns.flatMap(_._2).forall(decision.isVisible)) Set.empty
     else columns.collect { case (attribute, None) => attribute.name }.toSet
+
+  def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =
+    decide(source.table, source.names, rights, source.fields)
 
   def decide(
       table: TableResource,

@@ -6,7 +6,7 @@ import scala.util.control.NonFatal
 
 import io.iomete.spark.errors.{IometeErrors, Refused}
 import io.iomete.spark.governance.audit.{AuditEvent, Verdict}
-import io.iomete.spark.governance.plan.{QueryReads, TableRead}
+import io.iomete.spark.governance.plan.{QueryReads, RelationName, TableRead}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.execution.SQLExecution
@@ -37,6 +37,13 @@ final class ReadAudit(governed: GovernedSession) {
         if (error.markRecorded()) write(denied(error))
         throw error
     }
+
+  /** Somebody named a relation that isn't there for them; whether it exists isn't asked. */
+  def hidden(name: RelationName): Unit =
+    write(
+      event("select", name.table.fullName, Verdict.Denied, queryId)
+        .copy(reason = Some("nothing is granted on it, or it doesn't exist"))
+    )
 
   private def allowed(read: TableRead, used: Option[Set[String]], query: String): AuditEvent = {
     val names = used.map(_.map(decisions.ResourceNames.column))

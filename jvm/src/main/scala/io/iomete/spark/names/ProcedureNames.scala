@@ -2,6 +2,7 @@ package io.iomete.spark.names
 
 import scala.util.Try
 
+import io.iomete.spark.governance.commands.CommandRights
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis.ResolvedProcedure
 import org.apache.spark.sql.catalyst.expressions.Literal
@@ -36,9 +37,14 @@ final case class CheckCalls(session: SparkSession) extends Rule[LogicalPlan] {
   private val names = Set("table", "backup_table_name")
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperators {
-    case call: Call if isHeld(call) && call.resolved && call.bound =>
-      check(call)
-      call.copy(execute = true)
+    case call: Call if isHeld(call) =>
+      CommandRights.requireForCall(session)
+      if (call.resolved && call.bound) {
+        check(call)
+        call.copy(execute = true)
+      } else {
+        call
+      }
   }
 
   private def isHeld(call: Call): Boolean =

@@ -3,7 +3,8 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions.TableResource
 import io.iomete.spark.governance.plan._
-import io.iomete.spark.governance.{GovernedSession, ViewCreators}
+import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.CreateIcebergView
@@ -27,6 +28,15 @@ object CommandRights {
       }
     }
     signed(governed, plan)
+  }
+
+  /** Procedures reach any table, and run inside analysis: administrators call them. */
+  def requireForCall(session: SparkSession): Unit = Governing.of(session).foreach { governed =>
+    if (!governed.isAdmin) {
+      new ReadAudit(governed).refusals {
+        throw IometeErrors.commandRefused(governed.principal, "CALL")
+      }
+    }
   }
 
   /** A view remembers who made it, whatever properties the statement gives. */
@@ -68,30 +78,38 @@ private final class CommandRights(governed: GovernedSession) {
   }
 
   private def checkWrite(write: V2WriteCommand): Unit = {
-    val table = write match {
-      case rows: RowLevelWrite => tableOf(rows.originalTable)
-      case other               => tableOf(other.table)
-    }
+    val target = targetOf(write)
     write match {
       case rows: RowLevelWrite =>
-        needPlain(table)
+        needPlain(target)
         rows.operation.command.toString match {
-          case "DELETE" => need("delete", table)
-          case "UPDATE" => need("update", table)
-          case _        => Seq("update", "delete", "insert").foreach(need(_, table))
+          case "DELETE" => need("delete", target.table)
+          case "UPDATE" => need("update", target.table)
+          case _        => Seq("update", "delete", "insert").foreach(need(_, target.table))
         }
-      case _: AppendData => need("insert", table)
+      case _: AppendData => need("insert", target.table)
       case _ =>
-        needPlain(table)
-        Seq("insert", "delete").foreach(need(_, table))
+        needPlain(target)
+        Seq("insert", "delete").foreach(need(_, target.table))
+    }
+  }
+
+  private def targetOf(write: V2WriteCommand): Source.OfTable = {
+    val relation = write match {
+      case rows: RowLevelWrite => rows.originalTable
+      case other               => other.table
+    }
+    Source.of(relation.asInstanceOf[LogicalPlan]) match {
+      case target: Source.OfTable => target
+      case _ => throw IometeErrors.commandRefused(governed.principal, write.nodeName)
     }
   }
 
   /** Whoever sees a table masked or filtered can't replace what they don't see. */
-  private def needPlain(table: TableResource): Unit = {
-    val decision = governed.decide(table, Nil, governed.rights)
-    if (decision.isRestricted) {
-      throw IometeErrors.accessDenied(governed.principal, "overwrite", table.fullName)
+  private def needPlain(target: Source.OfTable): Unit = {
+    val decision = governed.decide(target, governed.rights)
+    if (decision.isRestricted || !target.names.forall(decision.isVisible)) {
+      throw IometeErrors.accessDenied(governed.principal, "overwrite", target.table.fullName)
     }
   }
 
@@ -181,12 +199,6 @@ private final class CommandRights(governed: GovernedSession) {
       }
     case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
   }
-
-  private def tableOf(relation: NamedRelation): TableResource =
-    Source.of(relation.asInstanceOf[LogicalPlan]) match {
-      case Source.OfTable(table, _, _) => table
-      case _ => throw IometeErrors.commandRefused(governed.principal, relation.nodeName)
-    }
 
   private def named(resolved: ResolvedTable): TableResource =
     decisionsName(

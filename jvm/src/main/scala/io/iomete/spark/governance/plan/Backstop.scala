@@ -76,8 +76,8 @@ private final class ProofCheck(governed: GovernedSession) {
   }
 
   private def checkLeaf(leaf: LogicalPlan, proof: Option[Proof]): Unit = Source.of(leaf) match {
-    case Source.OfTable(table, columns, _) if !proof.exists(covers(_, table)) =>
-      val decision = governed.decide(table, columns.flatMap(_._2), governed.rights)
+    case source @ Source.OfTable(table, columns, _) if !proof.exists(covers(_, table)) =>
+      val decision = governed.decide(source, governed.rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted
       val used = read(leaf).map(_.name).toSet
       val isVisible = columns.forall {
@@ -107,10 +107,9 @@ private object LeafReads {
   def of(root: LogicalPlan, governed: GovernedSession): QueryReads = {
     val reads = root.collectLeaves().flatMap { leaf =>
       Source.of(leaf) match {
-        case Source.OfTable(table, columns, snapshot) =>
-          val names = columns.flatMap(_._2)
-          val decision = governed.decide(table, names, governed.rights)
-          Some(TableRead(table, names, Nil, snapshot, governed.rights, decision))
+        case source @ Source.OfTable(table, _, snapshot) =>
+          val decision = governed.decide(source, governed.rights)
+          Some(TableRead(table, source.names, source.fields, snapshot, governed.rights, decision))
         case _ => None
       }
     }

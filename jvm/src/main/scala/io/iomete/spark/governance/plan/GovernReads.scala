@@ -14,7 +14,6 @@ import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
-import org.apache.spark.sql.types._
 
 /** Applies the decisions to every relation of an analysed plan: what [[GovernPlan]] does per query.
   *
@@ -101,10 +100,8 @@ final class GovernReads(governed: GovernedSession) {
 
   private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = Source.of(leaf) match {
     case Source.Local => leaf
-    case Source.OfTable(table, columns, snapshot) =>
-      val names = columns.flatMap(_._2)
-      val fields = columns.flatMap { case (a, name) => name.toSeq.flatMap(StructFields.of(_, a)) }
-      val decision = decide(table, names, fields, snapshot, rights)
+    case source @ Source.OfTable(table, columns, snapshot) =>
+      val decision = decide(table, source.names, source.fields, snapshot, rights)
       if (isUntouched(decision, columns)) leaf
       else governTable(leaf, table, columns, decision)
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
@@ -298,22 +295,6 @@ private object RelationNames {
       name.database.toSeq,
       name.table
     )
-  }
-}
-
-/** Paths of the fields below a column, through structs and arrays of structs. */
-private object StructFields {
-
-  def of(policyName: String, column: Attribute): Seq[String] = below(policyName, column.dataType)
-
-  private def below(prefix: String, dataType: DataType): Seq[String] = dataType match {
-    case struct: StructType =>
-      struct.fields.toSeq.flatMap { field =>
-        val path = s"$prefix.${ResourceNames.column(field.name)}"
-        path +: below(path, field.dataType)
-      }
-    case ArrayType(element, _) => below(prefix, element)
-    case _                     => Nil
   }
 }
 

@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.governance.{GovernedSession, Governing}
+import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
@@ -69,7 +69,8 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       val visible = VisibleColumns(named, Some(name), None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(_) =>
+    case Some(name) =>
+      new ReadAudit(governed).hidden(name)
       val hidden =
         new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
       hidden.copyTagsFrom(relation)

@@ -9,8 +9,8 @@ final class LeafCheck(governed: GovernedSession) {
 
   def check(leaf: LogicalPlan): Unit = Source.of(leaf) match {
     case Source.Local => ()
-    case Source.OfTable(table, columns, _) =>
-      val decision = governed.decide(table, columns.flatMap(_._2), governed.rights)
+    case source @ Source.OfTable(table, _, _) =>
+      val decision = governed.decide(source, governed.rights)
       decision.broken.foreach { reason =>
         throw IometeErrors.policyUnusable(table.fullName, Option.when(governed.isAdmin)(reason))
       }

@@ -28,6 +28,7 @@ import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRela
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
 import org.apache.spark.sql.execution.streaming.sources.MemoryPlan
+import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 
 /** What a leaf of a plan reads, as policies see it. */
 sealed trait Source
@@ -46,7 +47,16 @@ object Source {
       table: TableResource,
       columns: Seq[(AttributeReference, Option[String])],
       snapshot: Option[String]
-  ) extends Source
+  ) extends Source {
+
+    /** Names of the columns, as policies know them. */
+    def names: Seq[String] = columns.flatMap(_._2)
+
+    /** Paths of the fields of these columns that are structs, or arrays of them. */
+    def fields: Seq[String] = columns.flatMap { case (attribute, name) =>
+      name.toSeq.flatMap(StructFields.of(_, attribute.dataType))
+    }
+  }
 
   /** A table made of another one's metadata or history (`t.files`, `t.changes`). */
   final case class OfMetadata(table: TableResource, part: String) extends Source
@@ -178,6 +188,20 @@ object Source {
   ): Option[String] = attribute match {
     case MetadataAttribute(_) => None
     case column               => Some(renamed.getOrElse(column.name, column.name))
+  }
+}
+
+/** Paths of the fields below a column, through structs and arrays of structs. */
+object StructFields {
+
+  def of(column: String, dataType: DataType): Seq[String] = dataType match {
+    case struct: StructType =>
+      struct.fields.toSeq.flatMap { field =>
+        val path = s"$column.${ResourceNames.column(field.name)}"
+        path +: of(path, field.dataType)
+      }
+    case ArrayType(element, _) => of(column, element)
+    case _                     => Nil
   }
 }
 

@@ -1,0 +1,53 @@
+package io.iomete.spark.governance
+
+import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
+import io.iomete.spark.governance.plan.{RelationName, StructFields}
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
+import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
+
+/** Answers what isn't a query: may a principal know of a name, or do something to it.
+  *
+  * A name of three and more parts can be a table or a nested namespace; it is known if either is.
+  */
+private[spark] final class NameGate(governed: GovernedSession) {
+  private val engine = governed.engine
+  private val principal = governed.principal
+
+  def isAdmin: Boolean = governed.isAdmin
+
+  def mayKnow(parts: Seq[String]): Boolean = parts match {
+    case Seq(catalog) => engine.isCatalogKnown(principal, catalog)
+    case Seq(catalog, levels @ _*) =>
+      val (name, namespace) = ResourceNames.namespace(catalog, levels)
+      engine.isNamespaceKnown(principal, name, namespace) ||
+      tableOf(parts).exists(engine.isKnown(principal, _))
+    case _ => false
+  }
+
+  def may(action: String, parts: Seq[String]): Boolean = tableOf(parts) match {
+    case Some(table) if engine.isAllowed(principal, action, table) => true
+    case _ =>
+      val (name, namespace) = ResourceNames.namespace(parts.head, parts.tail)
+      engine.isAllowed(principal, action, name, namespace)
+  }
+
+  def readsPlainly(parts: Seq[String]): Boolean = tableOf(parts).exists { table =>
+    val manager = governed.session.asInstanceOf[ClassicSession].sessionState.catalogManager
+    manager.catalog(parts.head) match {
+      case catalog: TableCatalog =>
+        val identifier = Identifier.of(parts.tail.init.toArray, parts.last)
+        val name = RelationName.of(catalog, identifier)
+        name.base.isEmpty && {
+          val shown = catalog.loadTable(identifier).columns().toSeq
+          val columns = shown.map(_.name)
+          val fields = shown.flatMap(c => StructFields.of(c.name, c.dataType))
+          val decision = governed.decide(table, columns, governed.rights, fields)
+          decision.isReadable && !decision.isRestricted && columns.forall(decision.isVisible)
+        }
+      case _ => false
+    }
+  }
+
+  private def tableOf(parts: Seq[String]): Option[TableResource] =
+    Option.when(parts.size >= 3)(ResourceNames.table(parts.head, parts.tail.init, parts.last))
+}
