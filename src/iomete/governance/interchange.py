@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,6 @@ from iomete.governance.document_rules import check_document
 from iomete.governance.existence import check_against_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iomete.governance.documents import Document
     from iomete.governance.policy_records import Policy
 
@@ -69,11 +69,28 @@ def read_documents(source: Document | str | Path, problems: Problems) -> list[Do
 def check_against_all_tables(
     documents: Sequence[Document], checks: PolicyChecks, problems: Problems
 ) -> None:
-    """Note what documents name that doesn't exist, with the policy's name."""
+    """Note what documents name that doesn't exist, with the policy's name.
+
+    Cost: metadata of each table that is named, once; row filters and masks are analysed.
+    """
+    remembered = _RememberedChecks(checks)
     for document in documents:
         own = Problems()
-        check_against_tables(document, checks, own)
+        check_against_tables(document, remembered, own)
         problems.add_from(f"policy `{document['name']}`", own)
+
+
+class _RememberedChecks:
+    """Asks once what a name is and what columns a table has."""
+
+    def __init__(self, checks: PolicyChecks) -> None:
+        self.check_filter = checks.check_filter
+        self.check_mask = checks.check_mask
+        self.columns = cache(checks.columns)
+        self._kind_of = cache(checks.kind_of)
+
+    def kind_of(self, parts: Sequence[str], /) -> str | None:
+        return self._kind_of(tuple(parts))
 
 
 def _read(path: str | Path) -> object:

@@ -24,6 +24,9 @@ from iomete.governance.specifications import PolicyKind, kind_of, target_text
 from iomete.governance.tables import policies, policy_history, policy_principals
 from iomete.names import nearest
 
+_MAX_PARAMETERS = 1000
+"""Most values that a statement compares with; databases have a limit of their own."""
+
 
 class Change(StrEnum):
     """What happened to a policy."""
@@ -162,8 +165,10 @@ def read_history(connection: sa.Connection, policy_id: int) -> list[PolicyVersio
 
 def taken_names(connection: sa.Connection, names: set[str]) -> set[str]:
     """Return the names among `names` that policies have."""
-    found = connection.execute(sa.select(policies.c.name).where(policies.c.name.in_(names)))
-    return set(found.scalars())
+    query = sa.select(policies.c.name)
+    if len(names) <= _MAX_PARAMETERS:
+        query = query.where(policies.c.name.in_(names))
+    return names.intersection(connection.execute(query).scalars())
 
 
 def to_policy(row: Any) -> Policy:

@@ -210,9 +210,11 @@ def _check_documents(
     if not replace:
         for name in sorted(taken_names(connection, names)):
             problems.add(f"policy `{name}`", "it exists", hint="pass replace=True")
+    named: set[PrincipalName] = set().union(*(all_principals(document) for document in documents))
+    unknown = set(missing(connection, sorted(named)))
     for document in documents:
         place = f"policy `{document['name']}`"
-        _note_missing(connection, all_principals(document), problems, place)
+        _note_missing(connection, all_principals(document) & unknown, problems, place)
         _note_missing_tag(connection, _tags_of(document), problems, place)
 
 

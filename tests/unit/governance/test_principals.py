@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iomete.errors import (
     AccessDeniedError,
@@ -9,7 +11,8 @@ from iomete.errors import (
     PrincipalNotFoundError,
     StillNeededError,
 )
-from iomete.governance import hash_key
+from iomete.governance import PrincipalKind, PrincipalName, hash_key
+from iomete.governance.principal_names import EVERYONE, check_new
 from support.governed_world import World
 
 
@@ -254,3 +257,20 @@ def test_the_hash_key_is_made_once(world: World) -> None:
     key = hash_key(world.store)
     assert len(key) == 32
     assert hash_key(world.store) == key
+
+
+@given(
+    kind=st.sampled_from(PrincipalKind),
+    name=st.text(max_size=30) | st.sampled_from(["user:x", "group:", "role:admin", "everyone"]),
+)
+def test_a_principal_that_can_be_made_is_read_back_from_its_text(
+    kind: PrincipalKind, name: str
+) -> None:
+    try:
+        made = check_new(PrincipalName.parse(f"{kind}:{name}"))
+    except ConfigurationError:
+        return
+    assert (made.kind, made.name) == (kind, name)
+    assert PrincipalName.parse(str(made)) == made
+    assert PrincipalName.parse(name, bare=kind) == made  # a bare name is never another's
+    assert made != EVERYONE
