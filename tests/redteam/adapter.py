@@ -61,9 +61,9 @@ def setup(world: dict[str, Any]) -> None:
 
 def session(principal: str) -> Any:
     spark = _lake.as_principal(principal).spark
-    spark.catalog.setCurrentCatalog("spark_catalog")  # the suite's short names are of this catalog
     # as in a process of its own: the thread that works with the session has it as active session
     spark._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
+    spark.sql("USE spark_catalog")  # the suite's short names are of this catalog
     return spark
 
 

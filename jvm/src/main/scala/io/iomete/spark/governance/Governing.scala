@@ -60,10 +60,23 @@ final class GovernedSession(
       rights: ReadRights,
       fields: Seq[String] = Nil
   ): CombinedDecision = {
+    requireDistinct(table, columns)
     val asked = columns ++ fields
     val asker = engine.read(rights.asker, table, asked)
     val creator = if (rights.isOwn) None else Some(engine.read(rights.holder, table, asked))
     CombinedDecision(table, rights, asker, creator)
+  }
+
+  /** A column `a.b` beside a column `a` can't be told from a's field: no policy could name it. */
+  private def requireDistinct(table: TableResource, columns: Seq[String]): Unit = {
+    lazy val names = columns.map(ResourceNames.column).toSet
+    columns.filter(_.contains('.')).foreach { column =>
+      val parts = ResourceNames.column(column).split('.').toSeq
+      if ((1 until parts.size).exists(n => names(parts.take(n).mkString(".")))) {
+        val reason = s"its column `$column` has the name of a field of another column"
+        throw IometeErrors.policyUnusable(table.fullName, Option.when(isAdmin)(reason))
+      }
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import scala.collection.mutable
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions._
-import io.iomete.spark.governance.masks.MaskExpressions
+import io.iomete.spark.governance.masks.{HashKey, MaskExpressions}
 import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
 import org.apache.spark.sql.catalyst.catalog.HiveTableRelation
@@ -231,23 +231,33 @@ final class GovernReads(governed: GovernedSession) {
       principal: String
   ): Expression = {
     val key = governed.governance.hashKey
+    val inside = inFields(value, name, rules, key)
     rules.get(name).map(_.mask) match {
       case Some(Mask.Custom(text)) =>
         val named = all.find(_.exprId == column.exprId).getOrElse(column)
         val made = governed.governance.expressions.mask(text, named, table, all, principal)
-        made.transform { case a: Attribute if a.exprId == column.exprId => value }
-      case Some(mask) => MaskExpressions(mask, value, key)
-      case None =>
-        val prefix = name + "."
-        val nested = rules.collect {
-          case (path, rule) if path.startsWith(prefix) =>
-            path.stripPrefix(prefix).split('.').toSeq -> rule.mask
-        }
-        nested.values.collectFirst { case custom: Mask.Custom => custom }.foreach { _ =>
-          throw new PolicyExpressionException(s"a custom mask is bound to a field of `$name`")
-        }
-        if (nested.isEmpty) value else MaskExpressions.nested(value, nested, key)
+        made.transform { case a: Attribute if a.exprId == column.exprId => inside }
+      case Some(mask) => MaskExpressions(mask, inside, key)
+      case None       => inside
     }
+  }
+
+  /** Masks of a struct's fields come before one of the whole column. */
+  private def inFields(
+      value: Expression,
+      name: String,
+      rules: Map[String, MaskRule],
+      key: HashKey
+  ): Expression = {
+    val prefix = name + "."
+    val nested = rules.collect {
+      case (path, rule) if path.startsWith(prefix) =>
+        path.stripPrefix(prefix).split('.').toSeq -> rule.mask
+    }
+    nested.values.collectFirst { case custom: Mask.Custom => custom }.foreach { _ =>
+      throw new PolicyExpressionException(s"a custom mask is bound to a field of `$name`")
+    }
+    if (nested.isEmpty) value else MaskExpressions.nested(value, nested, key)
   }
 
   /** What is wrong with a policy is told to administrators; for others, the table can't be read. */
