@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from iomete.errors import InvalidPolicyError
 from iomete.governance.documents import Document, all_principals
 from iomete.governance.memberships import users_among
-from iomete.governance.patterns import WILDCARDS
+from iomete.governance.patterns import has_wildcard
 from iomete.governance.policy_records import Policy, read_policies
 from iomete.governance.principal_names import EVERYONE, PrincipalName
-from iomete.governance.specifications import PolicyKind, target_text
+from iomete.governance.specifications import PolicyKind
 from iomete.governance.tables import policies
 from iomete.governance.targets import resources_meet
 from iomete.governance.validity import from_schedule
@@ -67,10 +67,8 @@ def _candidates(connection: sa.Connection, policy: Policy) -> Sequence[Policy]:
         policies.c.priority == document.get("policyPriority", 0),
         policies.c.enabled,
     ]
-    target = target_text(document)
-    if not any(wildcard in target for wildcard in WILDCARDS):
-        with_wildcards = [policies.c.target.contains(w, autoescape=True) for w in (*WILDCARDS, ",")]
-        conditions.append(sa.or_(policies.c.target == target, *with_wildcards))
+    if not has_wildcard(policy.on) and "," not in policy.on:
+        conditions.append(sa.or_(policies.c.target == policy.on, policies.c.is_pattern))
     return read_policies(connection, *conditions)
 
 

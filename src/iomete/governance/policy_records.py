@@ -20,12 +20,17 @@ from iomete.governance.documents import (
     principals_of,
     to_json,
 )
+from iomete.governance.patterns import has_wildcard
 from iomete.governance.specifications import PolicyKind, kind_of, target_text
 from iomete.governance.tables import policies, policy_history, policy_principals
 from iomete.names import nearest
 
 _MAX_PARAMETERS = 1000
 """Most values that a statement compares with; databases have a limit of their own."""
+
+
+_SEVERAL = ","
+"""What `target_text` joins several values of one level with."""
 
 
 class Change(StrEnum):
@@ -195,6 +200,7 @@ def to_policy(row: Any) -> Policy:
 
 def _row(policy_id: int, version: int, document: Document) -> dict[str, Any]:
     enabled = document.get("isEnabled", True)
+    target = target_text(document)
     kept = {k: v for k, v in document.items() if k not in {"id", "version", "isEnabled"}}
     stored = {"id": policy_id, "version": version, "isEnabled": enabled, **kept}
     return {
@@ -202,7 +208,8 @@ def _row(policy_id: int, version: int, document: Document) -> dict[str, Any]:
         "name": document["name"],
         "kind": str(kind_of(document)),
         "service": document["service"],
-        "target": target_text(document),
+        "target": target,
+        "is_pattern": has_wildcard(target) or _SEVERAL in target,
         "priority": document.get("policyPriority", 0),
         "enabled": enabled,
         "version": version,

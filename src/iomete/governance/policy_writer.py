@@ -182,7 +182,7 @@ def _check_references(connection: sa.Connection, spec: Specification) -> None:
 def _note_missing(
     connection: sa.Connection, names: set[PrincipalName], problems: Problems, place: str = "to"
 ) -> None:
-    for name in missing(connection, sorted(names)):
+    for name in missing(connection, sorted(names)) if names else ():
         error = not_found(connection, name)
         problems.add(place, error.message, hint=error.hint)
 

@@ -65,6 +65,7 @@ policies = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("target", sa.Text, nullable=False, index=True),
+    sa.Column("is_pattern", sa.Boolean, nullable=False, index=True),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
@@ -74,7 +75,8 @@ policies = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )
 """One row per policy in being. `document` is its Ranger policy as JSON, as the bundle holds it.
-`target` is what it is on, as `Target.text` writes it; `author` made this `version`."""
+`target` is what it is on, as `Target.text` writes it, `is_pattern` whether other targets can be
+under it; `author` made this `version`."""
 
 policy_principals = sa.Table(
     "policy_principals",

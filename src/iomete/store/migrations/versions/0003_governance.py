@@ -80,6 +80,7 @@ def _make_policies() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("service", sa.Text, nullable=False),
         sa.Column("target", sa.Text, nullable=False),
+        sa.Column("is_pattern", sa.Boolean, nullable=False),
         sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("enabled", sa.Boolean, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
@@ -91,6 +92,7 @@ def _make_policies() -> None:
         sa.UniqueConstraint("name", name="uq_policies_name"),
     )
     op.create_index("ix_policies_target", "policies", ["target"])
+    op.create_index("ix_policies_is_pattern", "policies", ["is_pattern"])
     op.create_table(
         "policy_principals",
         sa.Column("policy_id", sa.BigInteger, nullable=False, autoincrement=False),
