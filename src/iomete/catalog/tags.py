@@ -156,6 +156,8 @@ class Tags:
             TableNotFoundError: There is no such table.
             ColumnNotFoundError: The table has no such column.
         """
+        with self._changes.reading():
+            pass  # whoever may not gets no answer about what exists
         tagged = self._existing(resource)
         with self._changes.changing() as connection:
             _read_tag(connection, tag)

@@ -14,7 +14,7 @@ from iomete.governance.founding import found
 from iomete.governance.memberships import is_admin
 from iomete.governance.policy_records import read_policies
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
-from iomete.governance.principal_records import check_exist
+from iomete.governance.principal_records import check_exist, missing
 from iomete.governance.tables import policies
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Administration:
         """
         found(self._store)
         with self._store.read() as connection:
-            if about != self._actor:
+            if about != self._actor or missing(connection, [about]):
                 self._require_admin(connection, "read")
             yield connection
 

@@ -184,7 +184,7 @@ class Principals:
         Raises:
             StillNeededError: A group would be in itself.
         """
-        self._connect([_of_kind(group, _GROUP)], parse_principals(members))
+        self._connect(_of_kind(group, _GROUP), parse_principals(members))
 
     def remove_from_group(self, group: str, members: Names) -> None:
         """Take users and groups out of a group; a bare name is a user."""
@@ -196,7 +196,7 @@ class Principals:
         Raises:
             StillNeededError: A role would be held by itself.
         """
-        self._connect([_of_kind(role, _ROLE)], parse_principals(to))
+        self._connect(_of_kind(role, _ROLE), parse_principals(to))
 
     def revoke_role(self, role: str, of: Names) -> None:
         """Take a role from users, groups and roles that hold it directly."""
@@ -281,14 +281,11 @@ class Principals:
                 check_exist(connection, (parent, member))
                 join(connection, parent, member, author=self._author)
 
-    def _connect(
-        self, containers: Iterable[PrincipalName], members: Iterable[PrincipalName]
-    ) -> None:
+    def _connect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
         with self._administration.changing() as connection:
-            for container in containers:
-                for member in members:
-                    check_exist(connection, (container, member))
-                    join(connection, container, member, author=self._author)
+            for member in members:
+                check_exist(connection, (container, member))
+                join(connection, container, member, author=self._author)
 
     def _disconnect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
         with self._administration.changing() as connection:

@@ -251,6 +251,8 @@ def test_an_unknown_or_disabled_admin_may_nothing(world: World) -> None:
     for name in ("alice", "nobody"):
         with pytest.raises(AccessDeniedError):
             world.act_as(name).principals.users()
+    with pytest.raises(AccessDeniedError):  # and learns no names that are like it
+        world.act_as("alicf").principals.get("alicf")
 
 
 def test_the_hash_key_is_made_once(world: World) -> None:

@@ -130,6 +130,10 @@ def test_someone_without_rights_learns_nothing_of_what_exists(world: World) -> N
         with pytest.raises(PermissionError) as caught:
             alice.policies.grant("select", on=on, to="alice")
         messages.add(str(caught.value))
+        with pytest.raises(PermissionError):
+            alice.tags.attach("PII", on)
+        with pytest.raises(PermissionError):
+            alice.owners.set_owner(on, "alice")
     assert len(messages) == 1
     assert world.tables.asked == []
 
