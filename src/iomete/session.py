@@ -168,9 +168,7 @@ class Lakehouse:
         """Who did what to which data, and what was refused. For admins and auditors."""
         from iomete.governance.audit import Audit
 
-        return Audit(
-            self._parts.store, self._parts.folder.spool, may_read=self._require_auditor
-        )
+        return Audit(self._parts.store, self._parts.folder.spool, may_read=self._require_auditor)
 
     def as_principal(self, name: str) -> Lakehouse:
         """Return this lakehouse as somebody else sees it. For admins.
@@ -199,7 +197,11 @@ class Lakehouse:
     @property
     def is_open(self) -> bool:
         """Tell whether `close()` wasn't called yet."""
-        return not self._is_closed and _current is not None and _current._parts is self._parts
+        return not self._is_closed and _current is not None and _current.shares_with(self)
+
+    def shares_with(self, other: Lakehouse) -> bool:
+        """Tell whether both are views of one open lakehouse, for whatever principals."""
+        return self._parts is other._parts
 
     @property
     def is_usable(self) -> bool:

@@ -24,7 +24,7 @@ _world: dict[str, Any]
 
 
 def setup(world: dict[str, Any]) -> None:
-    global _lake, _world
+    global _lake, _world  # noqa: PLW0603  # the suite calls functions of a module
     _world = world
     catalogs = {
         name: {"warehouse": described["warehouse"]}

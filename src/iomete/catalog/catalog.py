@@ -39,7 +39,7 @@ Name = str | Sequence[str]
 
 
 class Catalog:
-    """Namespaces and tables of every catalog of a lakehouse, as far as a principal may know of them.
+    """Namespaces and tables of every catalog of a lakehouse that a principal may know of.
 
     Iceberg catalogs are read through PyIceberg, without Spark's help; the session catalog
     (`spark_catalog`: Delta, Parquet) only Spark knows. Names without a catalog mean `lake`.
@@ -97,12 +97,12 @@ class Catalog:
         if above.parts[0] == SESSION_CATALOG:
             if isinstance(above, NamespaceName):
                 return []
-            below = {(row[0],) for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")}
+            found: Any = [(row[0],) for row in self._rows(f"SHOW NAMESPACES IN {SESSION_CATALOG}")]
         else:
             with translate_catalog_errors(above.parts[0]):
                 found = self._iceberg(above.parts[0]).list_namespaces(above.parts[1:])
-            depth = len(above.parts)
-            below = {levels[:depth] for levels in found if len(levels) >= depth}
+        depth = len(above.parts)
+        below = {levels[:depth] for levels in found if len(levels) >= depth}
         names = [(above.parts[0], *levels) for levels in below]
         return sorted(quote_parts(name) for name in names if self._gate.may_know(name))
 

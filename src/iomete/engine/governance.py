@@ -1,4 +1,4 @@
-"""Governance inside Spark, as Python reaches it: start it, refresh it, try policies on real tables."""
+"""Governance inside Spark, as Python reaches it: start it, ask it, try policies on real tables."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ class SparkGate:
 
     @property
     def _governance(self) -> Any:
-        return self._spark().sparkContext._jvm.io.iomete.spark.Governance  # noqa: SLF001
+        jvm: Any = self._spark().sparkContext._jvm  # noqa: SLF001
+        return jvm.io.iomete.spark.Governance
 
 
 class TableChecks:
@@ -124,9 +125,7 @@ class TableChecks:
         """Return what is wrong with a row filter on a table, or None."""
         return self._told(self._governance.checkFilter(self._session, table, predicate))
 
-    def check_mask(
-        self, table: str, column: str, mask_type: str, value: str | None
-    ) -> str | None:
+    def check_mask(self, table: str, column: str, mask_type: str, value: str | None) -> str | None:
         """Return what is wrong with a mask on a column or a field of a struct, or None."""
         return self._told(
             self._governance.checkMask(self._session, table, column, mask_type, value)
@@ -142,7 +141,8 @@ class TableChecks:
 
     @property
     def _governance(self) -> Any:
-        return self._spark().sparkContext._jvm.io.iomete.spark.Governance  # noqa: SLF001
+        jvm: Any = self._spark().sparkContext._jvm  # noqa: SLF001
+        return jvm.io.iomete.spark.Governance
 
     @staticmethod
     def _told(found: object) -> str | None:

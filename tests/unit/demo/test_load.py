@@ -13,6 +13,7 @@ from iomete.errors import AlreadyExistsError
 from iomete.folder import LakehouseFolder
 from iomete.session import described_catalogs
 from iomete.settings import load_settings
+from support.gates import AdminGate
 
 
 @pytest.fixture
@@ -20,7 +21,12 @@ def lake(tmp_path: Path) -> Any:
     folder = LakehouseFolder.at(tmp_path / "lakehouse")
     folder.make()
     catalogs = described_catalogs(folder, load_settings(folder.root))
-    catalog = Catalog(catalogs, spark=lambda: pytest.fail("Spark was asked for"))
+    catalog = Catalog(
+        catalogs,
+        spark=lambda: pytest.fail("Spark was asked for"),
+        owners=lambda: pytest.fail("owners were asked for"),
+        gate=AdminGate(),
+    )
     yield SimpleNamespace(catalog=catalog)
     catalog.iceberg("lake").close()
 
