@@ -25,6 +25,19 @@ SHOWN = {
         "pyiceberg": ["120.00", "42.00", "99.90"],
         "reopen": ["'lake.sales.orders': 6", "'spark_catalog.sales.regions': 3"],
     },
+    "02_governance": {
+        "connect": ["True"],
+        "create": ["['alice', 'bob']"],
+        "nothing": ["('TABLE_OR_VIEW_NOT_FOUND', [])"],
+        "grant": ["name             email region        born\n", "Bo    bo@example.com"],
+        "mask": ["0   1   Ada   xxx@xxxxxxx.xxx     EU  1990-01-01\n1   3  Cleo"],
+        "bob": ["0   2   Bo  xx@xxxxxxx.xxx     US  1985-03-02"],
+        "where": ["0      0"],
+        "tag": ["0   1   A**   xxx@xxxxxxx.xxx", "1   3  C***  xxxx@xxxxxxx.xxx"],
+        "change": ["('IOMETE_POLICIES_CHANGED', [None, None])"],
+        "audit": ["alice   denied", "bob  allowed", "email MASK, born MASK_DATE_SHOW_YEAR"],
+        "readers": ["['alice', 'bob']"],
+    },
 }
 """What the output of a cell holds, by notebook and cell id."""
 

@@ -28,6 +28,40 @@ def loaded(output: str) -> dict[str, tuple[str, str, str]]:
     return {table: (rows, kind, how) for table, rows, kind, how in found}
 
 
+ANSWERS = {
+    "What Dana sees": [
+        "Vanessa Marks vanessa.marks201@example.com JFK SFO 629",
+        "Matthew Finley matthew.finley520@example.com JFK DFW 533",
+        "Randy Chung randy.chung645@example.com JFK ATL 508",
+        "Troy Hendrix troy.hendrix388@example.com JFK MIA 397",
+    ],
+    "What Eli sees": [
+        "Xxxxxxxxx Xxxxxxxx xxxxxxxxx.xxxxxxxxnnn@xxxxxxx.xxx EWR MIA 660",
+        "Xxxxxxx Xxxxx xxxxxxx.xxxxxnnn@xxxxxxx.xxx JFK SFO 629",
+        "Xxxxxxx Xxxxxx xxxxxxx.xxxxxxnnn@xxxxxxx.xxx JFK DFW 533",
+        "Xxxxx Xxxxx xxxxx.xxxxxnnn@xxxxxxx.xxx JFK ATL 508",
+    ],
+    "What was recorded": [
+        "dana@demo allowed customer_id, email, home_airport, name 1",
+        "eli@demo allowed customer_id, email, home_airport, name name, email 0",
+    ],
+}
+"""Two people's rows of one query, and its audit events, below the sentence that announces each."""
+
+
+def answers(output: str) -> dict[str, list[str]]:
+    """Return the rows of the tables that `ANSWERS` is about, blanks folded."""
+    return {
+        title: [" ".join(row.split()) for row in _table_below(title, output)] for title in ANSWERS
+    }
+
+
+def _table_below(title: str, output: str) -> list[str]:
+    found = re.search(rf"^{title}:.*\n\n.*\n +─+ *\n((?: .+\n)+)", output, re.MULTILINE)
+    assert found, f"no table below `{title}`:\n{output}"
+    return found[1].splitlines()
+
+
 def test_demo_shows_real_facts_and_runs_again_on_its_own_lakehouse(tmp_path: Path) -> None:
     first = run_demo(tmp_path)
 
@@ -46,6 +80,7 @@ def test_demo_shows_real_facts_and_runs_again_on_its_own_lakehouse(tmp_path: Pat
     )
     assert re.search(r"^ +1001 +null +ada@example\.org +null +basic *$", first, re.MULTILINE)
     assert re.search(r"^  PyIceberg +336,776 +-21\.92$", first, re.MULTILINE)
+    assert answers(first) == ANSWERS
     assert "iomete shell -l lakehouse" in first
     assert "\x1b" not in first
     assert max(len(line) for line in first.splitlines()) <= 100
@@ -58,3 +93,4 @@ def test_demo_shows_real_facts_and_runs_again_on_its_own_lakehouse(tmp_path: Pat
     }
     assert re.search(r"^  before +342 +-6\.92$", second, re.MULTILINE)
     assert re.search(r"^  now +342 +-21\.92$", second, re.MULTILINE)
+    assert answers(second) == ANSWERS

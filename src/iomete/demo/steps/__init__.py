@@ -1,6 +1,14 @@
 """The steps of the demo, in order; each is a module with a `STEP`."""
 
-from iomete.demo.steps import delta, load, merge, parameters, time_travel, without_spark
+from iomete.demo.steps import (
+    delta,
+    governance,
+    load,
+    merge,
+    parameters,
+    time_travel,
+    without_spark,
+)
 
 STEPS = (
     load.STEP,
@@ -9,6 +17,7 @@ STEPS = (
     delta.STEP,
     merge.STEP,
     without_spark.STEP,
+    governance.STEP,
 )
 
 __all__ = ["STEPS"]

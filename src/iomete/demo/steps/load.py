@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from iomete.demo.tables import AS_LOADED, DATA_VERSION, MARK, TABLES, DemoTable
 from iomete.demo.tour import Step, Tour
 from iomete.engine import translate_errors
-from iomete.errors import AlreadyExistsError, TableNotFoundError
+from iomete.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
     from iomete.session import Lakehouse
@@ -57,10 +57,9 @@ def find(lake: Lakehouse, table: DemoTable) -> Found:
 
     Cost: metadata only, no scan.
     """
-    try:
-        loaded = lake.catalog.load_table(table.name)
-    except TableNotFoundError:
+    if not lake.catalog.table_exists(table.name):
         return Found.NOTHING
+    loaded = lake.catalog.load_table(table.name)
     if MARK not in loaded.properties:
         raise AlreadyExistsError(
             f"Table `{table.name}` exists, and the demo didn't make it.",
