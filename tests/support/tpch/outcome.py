@@ -13,8 +13,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
-from iomete.errors import QueryError
 from iomete.engine.query_errors import translate_errors
+from iomete.errors import QueryError
 
 Values = tuple[Any, ...]
 
