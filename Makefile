@@ -10,7 +10,7 @@ SOURCES := src tests benchmarks examples
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench notebooks wheel docs clean
+.PHONY: help setup demo test test-fast check format bench fuzz notebooks wheel docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,13 @@ format: setup  ## format and fix what can be fixed
 
 bench: setup  ## measure, side by side with the bare engine
 	$(BIN)/python benchmarks/run.py
+
+FUZZ_EXAMPLES ?= 5000
+FUZZ_MINUTES ?= 120
+fuzz: export FUZZ_EXAMPLES := $(FUZZ_EXAMPLES)
+fuzz: export FUZZ_MINUTES := $(FUZZ_MINUTES)
+fuzz: setup  ## compare generated queries on governed tables and on copies (FUZZ_MINUTES=120)
+	$(BIN)/pytest -q -s tests/fuzz/fuzz_equivalence.py
 
 notebooks: setup  ## execute the notebooks
 	$(BIN)/pytest -q tests/notebooks
