@@ -42,6 +42,8 @@ def test_generated_queries_give_what_they_give_on_copies(tpch: World) -> None:
         if time.monotonic() > end:
             return
         tried += 1
+        if tried % 100 == 0:
+            print(f"{tried} queries, {len(found)} disagreements", flush=True)
         if report := judge(tpch, case):
             found.append(report)
             with REPORT.open("a") as file:  # at once: the run is long

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # its usual name
 
 from support.tpch.columns import KEYS, THROWING
+from support.tpch.configurations import CONFIGURATIONS
 from support.tpch.policies import PRINCIPALS
 from support.tpch.world import Names
 
@@ -30,6 +31,7 @@ class Program:
     table: str
     steps: tuple[tuple[str, int], ...]
     throwing: str | None = None
+    configuration: int = 0
 
     def __call__(self, spark: SparkSession, names: Names) -> DataFrame:
         frame = spark.table(names[self.table])
@@ -50,7 +52,10 @@ def programs(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Program:
     if draw(st.integers(1, 5)) == 1 and table in THROWING:
         # the first step and the last: nothing tells Spark to evaluate it on fewer rows
         throwing, taken = draw(st.sampled_from(THROWING[table])), []
-    return Program(draw(st.sampled_from(PRINCIPALS)), table, tuple(taken), throwing)
+    principal = draw(st.sampled_from(PRINCIPALS))
+    is_configured = throwing is None and draw(st.booleans())
+    configuration = draw(st.integers(0, len(CONFIGURATIONS) - 1)) if is_configured else 0
+    return Program(principal, table, tuple(taken), throwing, configuration)
 
 
 def _column(frame: DataFrame, number: int, *kinds: str) -> str:

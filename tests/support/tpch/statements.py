@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
 
 from support.tpch.columns import COLUMNS, KEYS, THROWING
+from support.tpch.configurations import CONFIGURATIONS
 from support.tpch.policies import PRINCIPALS, rules_of
 
 T = TypeVar("T")
@@ -42,6 +44,14 @@ class Statement:
     principal: str
     sql: str
     is_strict: bool = True
+    configuration: int = 0
+    is_immediate: bool = False  # run by EXECUTE IMMEDIATE
+
+    def __call__(self, spark: SparkSession, names: Mapping[str, str]) -> DataFrame:
+        sql = self.sql.format(**names)
+        if self.is_immediate:
+            sql = f'EXECUTE IMMEDIATE "{sql}"'
+        return spark.sql(sql)
 
 
 @dataclass(frozen=True)
@@ -70,9 +80,14 @@ class Scope:
 def statements(draw: Draw) -> Statement:
     """Statements of all shapes."""
     builder = _Builder(draw, draw(st.sampled_from(PRINCIPALS)))
+    configuration = builder.configuration()
     if builder.chance(1, 3):
-        return builder.throwing()
-    return Statement(builder.principal, builder.statement())
+        return replace(builder.throwing(), configuration=configuration)
+    immediate = builder.chance(1, 8)
+    statement = builder.statement()
+    return Statement(
+        builder.principal, statement, configuration=configuration, is_immediate=immediate
+    )
 
 
 class _Builder:
@@ -88,6 +103,9 @@ class _Builder:
 
     def one(self, values: Sequence[T]) -> T:
         return self.draw(st.sampled_from(values))  # type: ignore[no-any-return]
+
+    def configuration(self) -> int:
+        return self.number(0, len(CONFIGURATIONS) - 1) if self.chance(1, 2) else 0
 
     def number(self, least: int, most: int) -> int:
         return int(self.draw(st.integers(least, most)))

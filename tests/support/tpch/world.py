@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 import iomete
 from iomete.governance import hash_key
+from support.tpch.configurations import CONFIGURATIONS, configured
 from support.tpch.data import TABLES, Tpch
 from support.tpch.outcome import Outcome, disagreement, outcome_of
 from support.tpch.policies import ATTRIBUTES, PRINCIPALS, Rules, rules_of
@@ -47,14 +48,18 @@ class World:
     sessions: dict[str, SparkSession]
 
     def compare(
-        self, principal: str, query: Callable[[SparkSession, Names], DataFrame]
+        self,
+        principal: str,
+        query: Callable[[SparkSession, Names], DataFrame],
+        configuration: int = 0,
     ) -> tuple[Outcome, Outcome]:
         """Run a query on what is governed, and on the copy; return both outcomes."""
         spark = self.sessions[principal]
-        return (
-            outcome_of(lambda: query(spark, names_of(GOVERNED))),
-            outcome_of(lambda: query(spark, names_of(COPIES[principal]))),
-        )
+        with configured(spark, CONFIGURATIONS[configuration]):
+            return (
+                outcome_of(lambda: query(spark, names_of(GOVERNED))),
+                outcome_of(lambda: query(spark, names_of(COPIES[principal]))),
+            )
 
     def compare_sql(self, principal: str, statement: str) -> tuple[Outcome, Outcome]:
         return self.compare(principal, lambda spark, names: spark.sql(statement.format(**names)))
