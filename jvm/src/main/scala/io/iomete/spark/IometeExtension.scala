@@ -33,6 +33,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectPlanNormalizationRule(GovernPlan(_))
       extensions.injectOptimizerRule(_ => PushSafePredicates)
       extensions.injectPlannerStrategy(Backstop(_))
+      extensions.injectColumnar(LiftGate(_))
       extensions.injectPlannerStrategy(_ => BarrierStrategy)
     }
 }

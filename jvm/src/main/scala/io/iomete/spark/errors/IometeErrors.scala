@@ -189,22 +189,12 @@ object IometeErrors {
       "the policies have changed since the plan was made"
     )
 
-  /** @param reason
-    *   for administrators only
-    */
-  def policyUnusable(table: String, reason: Option[String]): Refused =
-    reason match {
-      case Some(told) =>
-        refused(
-          "IOMETE_POLICY_UNUSABLE.REASON",
-          Map("table" -> table, "reason" -> told),
-          "select",
-          table,
-          told
-        )
-      case None =>
-        refused("IOMETE_POLICY_UNUSABLE.ASK", Map("table" -> table), "select", table, "unusable policy")
-    }
+  /** Why is told to administrators, and in the audit trail. */
+  def policyUnusable(table: String, reason: String, isAdmin: Boolean): Refused = {
+    val told = Map("table" -> table) ++ Option.when(isAdmin)("reason" -> reason)
+    val condition = if (isAdmin) "REASON" else "ASK"
+    refused(s"IOMETE_POLICY_UNUSABLE.$condition", told, "select", table, reason)
+  }
 
   private def refused(
       condition: String,

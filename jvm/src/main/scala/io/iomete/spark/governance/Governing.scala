@@ -5,6 +5,7 @@ import io.iomete.spark.governance.decisions._
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.CurrentUserContext
 import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
 import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan}
 
@@ -74,7 +75,7 @@ final class GovernedSession(
       val parts = ResourceNames.column(column).split('.').toSeq
       if ((1 until parts.size).exists(n => names(parts.take(n).mkString(".")))) {
         val reason = s"its column `$column` has the name of a field of another column"
-        throw IometeErrors.policyUnusable(table.fullName, Option.when(isAdmin)(reason))
+        throw IometeErrors.policyUnusable(table.fullName, reason, isAdmin = isAdmin)
       }
     }
   }
@@ -94,6 +95,9 @@ object Governing {
     case Some(context) =>
       val principal =
         PrincipalBinding.principalOf(session).getOrElse(throw IometeErrors.noPrincipal())
+      // Owners of what is created and `current_user()` in column defaults come from here: Spark folds
+      // those before any rule of ours could. Each statement sets it anew for its own thread.
+      CurrentUserContext.CURRENT_USER.set(principal)
       Some(new GovernedSession(session, principal, context))
   }
 }

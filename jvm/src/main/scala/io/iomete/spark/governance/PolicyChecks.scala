@@ -3,7 +3,7 @@ package io.iomete.spark.governance
 import io.iomete.spark.governance.decisions.{Mask, ResourceNames}
 import io.iomete.spark.governance.masks.MaskExpressions
 import io.iomete.spark.governance.plan.PolicyExpressionException
-import io.iomete.spark.governance.ranger.MaskTypes
+import io.iomete.spark.governance.ranger.{MaskTypes, UserMacros}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
@@ -18,9 +18,12 @@ private[spark] final class PolicyChecks(context: GovernanceContext, session: Spa
   private val nobody = ""
 
   /** What is wrong with a filter, if anything. */
-  def filter(table: String, predicate: String): Option[String] = problem {
-    context.expressions.filter(predicate, resource(table), columns(table), nobody)
-  }
+  def filter(table: String, predicate: String): Option[String] =
+    UserMacros.rewrite(predicate) match {
+      case Left(wrong) => Some(wrong)
+      case Right(text) =>
+        problem(context.expressions.filter(text, resource(table), columns(table), nobody))
+    }
 
   /** What is wrong with a mask, if anything; `column` may be the path of a struct's field. */
   def mask(table: String, column: String, maskType: String, value: Option[String]): Option[String] =

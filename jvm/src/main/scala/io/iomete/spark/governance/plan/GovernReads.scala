@@ -140,10 +140,10 @@ final class GovernReads(governed: GovernedSession) {
       rights: ReadRights
   ): CombinedDecision = {
     val decision = governed.decide(table, names, rights, fields)
-    decision.broken.foreach { reason =>
-      throw IometeErrors.policyUnusable(table.fullName, Option.when(governed.isAdmin)(reason))
-    }
     if (!decision.isReadable) throw Refusals.of(governed, table, rights)
+    decision.broken.foreach { reason =>
+      throw IometeErrors.policyUnusable(table.fullName, reason, isAdmin = governed.isAdmin)
+    }
     reads += TableRead(table, names, fields, snapshot, rights, decision)
     decision
   }
@@ -267,7 +267,8 @@ final class GovernReads(governed: GovernedSession) {
       case error: PolicyExpressionException =>
         throw IometeErrors.policyUnusable(
           table.fullName,
-          Option.when(governed.isAdmin)(error.getMessage)
+          error.getMessage,
+          isAdmin = governed.isAdmin
         )
     }
 }

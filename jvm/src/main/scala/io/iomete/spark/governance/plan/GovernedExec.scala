@@ -7,8 +7,9 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
-import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
+import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan, UnaryExecNode}
 
 /** The gate at the top of a physical plan: each execution is judged and recorded, then runs.
   *
@@ -24,13 +25,16 @@ final case class GovernedExec(
   override def output: Seq[Attribute] = child.output
   override def outputPartitioning: Partitioning = child.outputPartitioning
   override def outputOrdering: Seq[SortOrder] = child.outputOrdering
-  override def supportsColumnar: Boolean = child.supportsColumnar
-  override def supportsRowBased: Boolean = child.supportsRowBased
+  // Rows only: what turns batches into rows is to stand below the gate.
+  override def supportsColumnar: Boolean = false
   override def nodeName: String = "Governed"
 
-  override protected def doExecute(): RDD[InternalRow] = { pass(); child.execute() }
-  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    pass(); child.executeColumnar()
+  // Spark remembers an executed plan's RDD and doesn't call this again, but before it hands that out
+  // it waits for subqueries, each time.
+  override protected def doExecute(): RDD[InternalRow] = child.execute()
+  override protected def waitForSubqueries(): Unit = {
+    pass()
+    super.waitForSubqueries()
   }
   override def executeCollect(): Array[InternalRow] = { pass(); child.executeCollect() }
   override def executeToIterator(): Iterator[InternalRow] = { pass(); child.executeToIterator() }
@@ -61,4 +65,18 @@ final case class GovernedExec(
     SparkSession.getActiveSession
       .flatMap(PrincipalBinding.principalOf(_))
       .exists(_ != principal)
+}
+
+/** Lifts the gate above an adaptive plan: that remembers its RDD, too, whatever is inside. */
+final case class LiftGate(session: SparkSession) extends ColumnarRule {
+
+  override def postColumnarTransitions: Rule[SparkPlan] = (plan: SparkPlan) =>
+    plan match {
+      case adaptive: AdaptiveSparkPlanExec if !adaptive.isSubquery =>
+        adaptive.inputPlan match {
+          case gate: GovernedExec => gate.copy(child = adaptive)
+          case _                  => adaptive
+        }
+      case other => other
+    }
 }

@@ -1,5 +1,6 @@
 package io.iomete.spark.governance.plan
 
+import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
@@ -65,6 +66,13 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
     case None => named // a temporary view: its plan is governed when it is run
+    case Some(_) if isPath(relation.multipartIdentifier) =>
+      // ``parquet.`/a/path` ``: before Spark looks whether there is anything
+      val path = relation.multipartIdentifier.last
+      if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
+        new ReadAudit(governed).refusals(throw IometeErrors.pathDenied(governed.principal, "read", path))
+      }
+      named
     case Some(name) if governed.mayKnow(name) =>
       val visible = VisibleColumns(named, Some(name), None)
       visible.copyTagsFrom(relation)
@@ -76,6 +84,9 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       hidden.copyTagsFrom(relation)
       hidden
   }
+
+  /** No table's name holds a slash. */
+  private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
     case _: Source.OfTable => true

@@ -11,10 +11,10 @@ final class LeafCheck(governed: GovernedSession) {
     case Source.Local => ()
     case source @ Source.OfTable(table, _, _) =>
       val decision = governed.decide(source, governed.rights)
-      decision.broken.foreach { reason =>
-        throw IometeErrors.policyUnusable(table.fullName, Option.when(governed.isAdmin)(reason))
-      }
       if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights)
+      decision.broken.foreach { reason =>
+        throw IometeErrors.policyUnusable(table.fullName, reason, isAdmin = governed.isAdmin)
+      }
     case Source.OfMetadata(table, _) =>
       if (!governed.engine.isKnown(governed.principal, table)) {
         throw Refusals.of(governed, table, governed.rights)

@@ -10,7 +10,8 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.types.{BooleanType, DataType, StringType}
+import org.apache.spark.sql.catalyst.util.GenericArrayData
+import org.apache.spark.sql.types.{ArrayType, BooleanType, DataType, StringType}
 import org.apache.spark.unsafe.types.UTF8String
 
 /** Turns the SQL of filters and custom masks into expressions over a table's columns.
@@ -113,14 +114,15 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
     }
 
   private def literal(value: Option[Any]): Literal = value match {
-    case None              => Literal(null, StringType)
-    case Some(list: Seq[_]) => Literal(list.toArray[Any].map(boxed))
-    case Some(single)      => Literal(boxed(single))
+    case None               => Literal(null)
+    case Some(list: Seq[_]) => array(list)
+    case Some(single)       => Literal(single)
   }
 
-  private def boxed(value: Any): Any = value match {
-    case number: Int => number.toLong
-    case other       => other
+  private def array(values: Seq[Any]): Literal = {
+    val elements = values.map(Literal(_))
+    val dataType = elements.headOption.fold[DataType](StringType)(_.dataType)
+    Literal(new GenericArrayData(elements.map(_.value)), ArrayType(dataType))
   }
 
   private def withoutUsers(expression: Expression, key: Key): Expression = {
@@ -157,7 +159,9 @@ object PolicyExpressions {
 
   /** What Spark says is wrong, without the plan that it shows along with it. */
   private def reasonOf(error: Throwable): String =
-    Option(error.getMessage).getOrElse(error.getClass.getSimpleName).linesIterator.next()
+    Option(error.getMessage)
+      .flatMap(_.linesIterator.map(_.trim).find(_.nonEmpty))
+      .getOrElse(error.getClass.getSimpleName)
 
   private def shape(column: Attribute): (String, DataType, Boolean) =
     (column.name, column.dataType, column.nullable)

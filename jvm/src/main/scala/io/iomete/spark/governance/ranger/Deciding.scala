@@ -130,15 +130,12 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
       }
       val seen = visible.result()
       if (columns.isEmpty) rows
-      else if (seen.isEmpty) Deciding.nothing.copy(denied = denied.result(), policies = policies.toSeq)
-      else
-        snapshot.broken.of(table) match {
-          case Some(reason) => Deciding.nothing.copy(broken = Some(reason))
-          case None =>
-            val seenPaths = paths.filter(path => Deciding.prefixes(path).exists(p => seen.exists(_.equalsIgnoreCase(p))))
-            seenPaths.foreach(structField)
-            ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, None)
-        }
+      else {
+        val seenPaths = paths.filter(path => Deciding.prefixes(path).exists(p => seen.exists(_.equalsIgnoreCase(p))))
+        paths.foreach(structField)
+        val broken = snapshot.broken.of(table)
+        ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, broken)
+      }
     }
 
     /** Where no column is asked about, how many rows there are still is. */
@@ -161,19 +158,15 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
     private def answer(name: String): ColumnAnswer = {
       val question = ask(name)
       val access = question.access
-      ColumnAnswer(
-        access.getIsAllowed,
-        access.getPolicyId,
-        if (access.getIsAllowed) mask(question) else None
-      )
+      // Masks hold for whoever asks, also where a view, and not a grant, leads here.
+      ColumnAnswer(access.getIsAllowed, access.getPolicyId, mask(question))
     }
 
     private def add(name: String, answer: ColumnAnswer): Unit = {
       if (answer.policy >= 0) policies += answer.policy
-      if (answer.allowed) {
-        visible += name
-        answer.mask.foreach { case (mask, policy) => addMask(name, mask, policy) }
-      } else if (answer.policy >= 0) denied += name
+      answer.mask.foreach { case (mask, policy) => addMask(name, mask, policy) }
+      if (answer.allowed) visible += name
+      else if (answer.policy >= 0) denied += name
     }
 
     private def addMask(name: String, mask: Mask, policy: Long): Unit = {

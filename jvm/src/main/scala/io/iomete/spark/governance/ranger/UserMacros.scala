@@ -9,7 +9,7 @@ import scala.util.matching.Regex
   * Ranger would paste the text of an attribute into the SQL, and with it whatever SQL the text
   * holds. A function binds the value.
   */
-private object UserMacros {
+private[governance] object UserMacros {
 
   /** Literals, quoted names, comments, macros: what a scan has to tell apart. */
   private val token: Regex =
