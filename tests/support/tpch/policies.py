@@ -18,7 +18,7 @@ Keeps = Callable[[Row, Data], bool]
 PRINCIPALS = ("tpch_ada", "tpch_ben", "tpch_cyd")
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "tpch_ada": {"not_region": "AFRICA", "since": "1992-06-01"},
-    "tpch_ben": {"regions": ["ASIA", "EUROPE", "AMERICA", "AFRICA"], "level": 8},
+    "tpch_ben": {"level": 8},
     "tpch_cyd": {"segment": "MACHINERY"},
 }
 
@@ -124,10 +124,6 @@ def _is_in_regions_of_ada(row: Row, data: Data) -> bool:
 
 def _ben(key: bytes) -> dict[str, Rules]:
     return {
-        "region": Rules(
-            filter="array_contains(${{{{USER.regions}}}}, r_name)",
-            keeps=lambda row, _: row["r_name"] in ATTRIBUTES["tpch_ben"]["regions"],
-        ),
         "customer": Rules(
             filter="c_mktsegment IN ('BUILDING', 'AUTOMOBILE', 'HOUSEHOLD')"
             " AND c_custkey % 10 < ${{{{USER.level}}}}",
