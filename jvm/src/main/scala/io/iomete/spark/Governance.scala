@@ -78,6 +78,15 @@ object Governance {
         )
     }
 
+  /** Ends governance with the driver; whatever still runs is refused from here on. */
+  private[spark] def stop(): Unit = synchronized {
+    GovernanceState.current.foreach { running =>
+      GovernanceState.current = None
+      running.ranger.close()
+      running.audit.close()
+    }
+  }
+
   /** Loads the bundle now if it has changed; returns the version in force. */
   def refresh(): Long = running.ranger.refresh()
 

@@ -20,6 +20,8 @@ class IometePlugin extends SparkPlugin {
       IometePlugin.requireExtensions(context.getConf)
       Collections.emptyMap()
     }
+
+    override def shutdown(): Unit = Governance.stop()
   }
 
   // Executors run what the driver planned and hold no policy.

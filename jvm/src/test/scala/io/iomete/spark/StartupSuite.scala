@@ -1,6 +1,9 @@
 package io.iomete.spark
 
+import java.nio.file.Files
+
 import io.iomete.spark.errors.{GovernanceNotLoaded, Startup}
+import io.iomete.spark.governance.ranger.BundleBuilder
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.{AnalysisException, SparkSession}
 import org.scalatest.funsuite.AnyFunSuite
@@ -43,6 +46,7 @@ class StartupSuite extends AnyFunSuite {
   test("a principal is inherited by clones and streams, and not by new sessions") {
     val spark = start(s"$first,$last")
     try {
+      govern(spark)
       Sessions.bindPrincipal(spark, "alice")
       assert(Sessions.principalOf(spark) == "alice")
       assert(Sessions.principalOf(spark.newSession()) == null)
@@ -52,6 +56,14 @@ class StartupSuite extends AnyFunSuite {
       assert(spark.sql("SELECT current_user()").head().getString(0) == "alice")
       assert(principalsOfStream(spark) == Set("alice"))
     } finally spark.stop()
+  }
+
+  private def govern(spark: SparkSession): Unit = {
+    val folder = Files.createTempDirectory("governed")
+    val bundle = BundleBuilder().user("alice").role("admin", users = Seq("alice"))
+    val file = bundle.write(folder.resolve("bundle.json"))
+    val spool = folder.resolve("spool").toString
+    val _ = Governance.start(spark, file.toString, new Array[Byte](32), spool, auditRequired = false)
   }
 
   private def principalsOfStream(spark: SparkSession): Set[String] = {

@@ -153,7 +153,7 @@ private final class CommandRights(governed: GovernedSession) {
       val table = named(resolved)
       val columns = resolved.table.columns().map(_.name).toSeq
       val decision = governed.decide(table, columns, governed.rights)
-      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights)
+      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights, decision)
       if (!columns.forall(decision.isVisible)) {
         throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
       }

@@ -116,6 +116,9 @@ trait PolicyEngine {
   /** Attributes of a user: String, Long, Double, Boolean, or Seq of one of these. */
   def attributes(principal: String): Map[String, Any]
 
+  /** A value of each attribute that anybody has; tells the types. */
+  def exampleAttributes: Map[String, Any]
+
   /** Who a table's or view's owner is, as the administrator has set it. */
   def ownerOf(table: TableResource): Option[String]
 }

@@ -140,9 +140,8 @@ final class GovernReads(governed: GovernedSession) {
       rights: ReadRights
   ): CombinedDecision = {
     val decision = governed.decide(table, names, rights, fields)
-    if (!decision.isReadable) throw Refusals.of(governed, table, rights)
-    decision.broken.foreach { reason =>
-      throw IometeErrors.policyUnusable(table.fullName, reason, isAdmin = governed.isAdmin)
+    if (!decision.isReadable || decision.broken.isDefined) {
+      throw Refusals.of(governed, table, rights, decision)
     }
     reads += TableRead(table, names, fields, snapshot, rights, decision)
     decision

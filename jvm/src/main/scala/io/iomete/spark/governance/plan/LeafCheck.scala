@@ -11,13 +11,12 @@ final class LeafCheck(governed: GovernedSession) {
     case Source.Local => ()
     case source @ Source.OfTable(table, _, _) =>
       val decision = governed.decide(source, governed.rights)
-      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights)
-      decision.broken.foreach { reason =>
-        throw IometeErrors.policyUnusable(table.fullName, reason, isAdmin = governed.isAdmin)
+      if (!decision.isReadable || decision.broken.isDefined) {
+        throw Refusals.of(governed, table, governed.rights, decision)
       }
     case Source.OfMetadata(table, _) =>
       if (!governed.engine.isKnown(governed.principal, table)) {
-        throw Refusals.of(governed, table, governed.rights)
+        throw Refusals.notReadable(governed, table, governed.rights)
       }
     case Source.OfPaths(paths) =>
       paths.foreach { path =>

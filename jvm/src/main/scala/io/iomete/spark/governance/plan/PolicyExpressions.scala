@@ -110,13 +110,18 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
     plan.transformAllExpressionsWithSubqueries {
       case UnresolvedFunction(Seq(name), Seq(Literal(attribute: UTF8String, _)), false, None, _, _, _)
           if name.equalsIgnoreCase("user_attribute") =>
-        literal(key.attributes.get(attribute.toString))
+        literal(attribute.toString, key.attributes)
     }
 
-  private def literal(value: Option[Any]): Literal = value match {
-    case None               => Literal(null)
-    case Some(list: Seq[_]) => array(list)
-    case Some(single)       => Literal(single)
+  private def literal(name: String, attributes: Map[String, Any]): Literal =
+    attributes.get(name).map(literal).getOrElse {
+      val dataType = engine.exampleAttributes.get(name).fold[DataType](StringType)(literal(_).dataType)
+      Literal(null, dataType)
+    }
+
+  private def literal(value: Any): Literal = value match {
+    case list: Seq[_] => array(list)
+    case single       => Literal(single)
   }
 
   private def array(values: Seq[Any]): Literal = {

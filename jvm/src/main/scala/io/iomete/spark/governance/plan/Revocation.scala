@@ -13,7 +13,7 @@ object Revocation {
     if (governed.engine.epoch != reads.epoch) {
       reads.tables.foreach { read =>
         val now = governed.decide(read.table, read.asked, read.rights, read.fields)
-        if (!now.isReadable) throw Refusals.of(governed, read.table, read.rights)
+        if (!now.isReadable) throw Refusals.of(governed, read.table, read.rights, now)
         if (!same(now, read.decision)) {
           throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
         }

@@ -133,8 +133,11 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
       else {
         val seenPaths = paths.filter(path => Deciding.prefixes(path).exists(p => seen.exists(_.equalsIgnoreCase(p))))
         paths.foreach(structField)
-        val broken = snapshot.broken.of(table)
-        ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, broken)
+        snapshot.broken.of(table) match {
+          case Some(reason) => Deciding.nothing.copy(broken = Some(reason))
+          case None =>
+            ReadDecision(seen ++ seenPaths, denied.result(), masks.result(), filter, policies.toSeq, None)
+        }
       }
     }
 

@@ -22,6 +22,10 @@ private final class Principals(users: Map[String, BundleUser], roles: Seq[Ranger
   private val enabled: Map[String, Principal] =
     users.collect { case (name, user) if user.enabled => name -> principal(name, user) }
 
+  /** A value of each attribute that any user has: its type is what a user without it is given a null of. */
+  val exampleAttributes: Map[String, Any] =
+    users.toSeq.sortBy(_._1).reverse.flatMap(_._2.attributes).toMap
+
   def find(name: String): Option[Principal] = Option(name).flatMap(enabled.get)
 
   private def principal(name: String, user: BundleUser): Principal =
