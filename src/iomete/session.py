@@ -34,6 +34,7 @@ from iomete.errors import (
     AccessDeniedError,
     ConfigurationError,
     EngineError,
+    PrincipalNotFoundError,
     SessionConflictError,
 )
 from iomete.folder import LakehouseFolder
@@ -263,7 +264,11 @@ class Lakehouse:
         return Administration(self._parts.store, self._principal, self._parts.publisher)
 
     def _require_auditor(self) -> None:
-        if not {"admin", "auditor"} & set(self.principals.roles_of(self.principal)):
+        try:
+            roles = set(self.principals.roles_of(self.principal))
+        except (AccessDeniedError, PrincipalNotFoundError):  # nobody has registered them
+            roles = set()
+        if not {"admin", "auditor"} & roles:
             raise AccessDeniedError(
                 f"`{self.principal}` may not read the audit trail.",
                 hint="ask an admin for the role `auditor`",

@@ -10,6 +10,7 @@ import pytest
 from pyspark.errors import AnalysisException
 
 import iomete
+from iomete.errors import QueryError
 from spark.governance.conftest import Newcomer
 from support.scripts import RunScript
 
@@ -83,6 +84,38 @@ def test_a_view_is_read_with_its_creators_rights_and_the_askers_masks(
     with pytest.raises(AnalysisException) as caught:
         reader.table(f"{namespace}.v").collect()
     assert caught.value.getCondition() == "IOMETE_ACCESS_DENIED.VIEW"
+
+
+def test_a_view_of_the_session_catalog_has_its_creators_rights(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    asker = newcomer()
+    database = people.split(".")[1]
+    lake.sql(f"CREATE DATABASE spark_catalog.{database}")
+    view = f"spark_catalog.{database}.v"
+    lake.sql(f"CREATE VIEW {view} AS SELECT id, ssn FROM {people}")
+    lake.policies.grant("select", on=view, to=asker)
+    lake.policies.mask(people, "ssn", "nullify", to=asker)
+    reader = lake.as_principal(asker)
+    assert [row.ssn for row in reader.table(view).collect()] == [None] * 3
+
+
+def test_who_sees_a_table_masked_renames_nothing_of_it(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    name = newcomer()
+    namespace = people.rsplit(".", 1)[0]
+    lake.policies.grant(["select", "alter", "drop", "create"], on=namespace, to=name)
+    lake.policies.mask(people, "ssn", "redact", to=name)
+    writer = lake.as_principal(name)
+    for change in (
+        f"ALTER TABLE {people} RENAME TO {namespace}.other",
+        f"ALTER TABLE {people} RENAME COLUMN ssn TO open",
+    ):
+        with pytest.raises(QueryError) as caught:
+            writer.sql(change)
+        assert caught.value.condition == "IOMETE_ACCESS_DENIED.ACTION"
+    assert lake.table(people).columns[2] == "ssn"
 
 
 def test_a_broken_bundle_never_replaces_a_good_one(

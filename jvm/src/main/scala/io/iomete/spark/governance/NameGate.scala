@@ -1,5 +1,7 @@
 package io.iomete.spark.governance
 
+import scala.util.Try
+
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import io.iomete.spark.governance.plan.{RelationName, StructFields}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
@@ -37,8 +39,9 @@ private[spark] final class NameGate(governed: GovernedSession) {
       case catalog: TableCatalog =>
         val identifier = Identifier.of(parts.tail.init.toArray, parts.last)
         val name = RelationName.of(catalog, identifier)
-        name.base.isEmpty && {
-          val shown = catalog.loadTable(identifier).columns().toSeq
+        // What isn't there hides nothing; whoever loads it is told that it isn't there.
+        name.base.isEmpty && Try(catalog.loadTable(identifier)).toOption.forall { loaded =>
+          val shown = loaded.columns().toSeq
           val columns = shown.map(_.name)
           val fields = shown.flatMap(c => StructFields.of(c.name, c.dataType))
           val decision = governed.decide(table, columns, governed.rights, fields)

@@ -94,6 +94,19 @@ private final class CommandRights(governed: GovernedSession) {
     }
   }
 
+  /** Whoever sees a table masked can't change what its masks are bound to. */
+  private def needPlain(table: LogicalPlan): Unit = table match {
+    case resolved: ResolvedTable =>
+      val columns = resolved.table.columns().toSeq
+      val names = columns.map(_.name)
+      val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
+      val decision = governed.decide(named(resolved), names, governed.rights, fields)
+      if (decision.isRestricted || !names.forall(decision.isVisible)) {
+        throw IometeErrors.accessDenied(governed.principal, "alter", named(resolved).fullName)
+      }
+    case _ => ()
+  }
+
   private def targetOf(write: V2WriteCommand): Source.OfTable = {
     val relation = write match {
       case rows: RowLevelWrite => rows.originalTable
@@ -119,6 +132,7 @@ private final class CommandRights(governed: GovernedSession) {
       case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
     }
     Seq("alter", "drop").foreach(need(_, table))
+    needPlain(rename.child)
     val parts =
       if (rename.newName.head.equalsIgnoreCase(catalog.name)) rename.newName.tail else rename.newName
     need(
@@ -134,6 +148,7 @@ private final class CommandRights(governed: GovernedSession) {
     }
     if (changesPlace) throw IometeErrors.commandRefused(governed.principal, alter.nodeName)
     need("alter", alter.table)
+    needPlain(alter.table)
   }
 
   private def checkView(view: CreateViewCommand): Unit =

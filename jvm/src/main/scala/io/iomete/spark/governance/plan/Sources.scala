@@ -76,6 +76,7 @@ object Source {
     case r: DataSourceV2ScanRelation => of(r.relation)
     case r: StreamingDataSourceV2Relation =>
       ofV2(r.table, r.catalog, r.identifier, r.output)
+    case r: StreamingDataSourceV2ScanRelation if isGenerator(r.relation.table) => Local
     case r: StreamingDataSourceV2ScanRelation => of(r.relation)
     case r: StreamingRelationV2 if r.catalog.isEmpty && isGenerator(r.table) => Local
     case r: StreamingRelationV2      => ofV2(r.table, r.catalog, r.identifier, r.output)
