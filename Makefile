@@ -20,10 +20,11 @@ setup: $(VENV)/.synced $(JAR)  ## install everything into .venv and build the Sp
 demo: setup  ## run the main job: a lakehouse of real flights
 	$(BIN)/iomete demo
 
-test: setup  ## every test: JVM, unit, contract, Spark, notebooks
+test: setup  ## every test: JVM, unit, contract, Spark, notebooks, attacks
 	jvm/mvnw -q -f jvm/pom.xml verify
 	$(BIN)/pytest tests/unit tests/contract
 	$(BIN)/pytest tests/spark tests/notebooks
+	$(BIN)/pytest tests/redteam
 
 test-fast: setup  ## the tests that start no Spark
 	$(BIN)/pytest tests/unit tests/contract

@@ -1,4 +1,4 @@
-"""The acceptance suite, whole: what is not listed as open has to pass, and what passes isn't open."""
+"""The acceptance suite: what is not listed as open has to pass, and what passes is not open."""
 
 from __future__ import annotations
 
