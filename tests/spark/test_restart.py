@@ -70,7 +70,7 @@ lake = iomete.connect("lakehouse")
 lake.sql("CREATE NAMESPACE IF NOT EXISTS lake.s")
 lake.sql("CREATE TABLE IF NOT EXISTS lake.s.t (n INT)")
 lake.sql("CREATE TABLE IF NOT EXISTS spark_catalog.default.d (n INT) USING delta")
-print(lake._engine._process.pid, flush=True)
+print(lake._parts.engine._process.pid, flush=True)
 for n in range(1_000_000):
     lake.sql(f"INSERT INTO lake.s.t VALUES ({n})")
     lake.sql(f"INSERT INTO spark_catalog.default.d VALUES ({n})")
@@ -158,7 +158,7 @@ import os, signal, time
 import iomete
 from iomete.errors import EngineError
 lake = iomete.connect("lakehouse")
-os.kill(lake._engine._process.pid, signal.SIGKILL)
+os.kill(lake._parts.engine._process.pid, signal.SIGKILL)
 time.sleep(1)
 try:
     lake.sql("SELECT 1")

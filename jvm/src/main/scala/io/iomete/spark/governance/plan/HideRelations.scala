@@ -30,6 +30,8 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       plan match {
         case wrapped: VisibleColumns => wrapped
         case hidden: HiddenRelation  => hidden
+        // Spark analyses a cached plan again to refresh it; what is governed already stays.
+        case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
         case relation: UnresolvedRelation => wrap(relation, relation, governed)
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
@@ -39,6 +41,8 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           visible.copyTagsFrom(leaf)
           visible
         // Targets of writes are judged by what is to be done to them.
+        case clone: CloneTableStatement     => clone
+        case restore: RestoreTableStatement => restore
         case update: UpdateTable     => inExpressions(update, governed)
         case delete: DeleteFromTable => inExpressions(delete, governed)
         case merge: MergeIntoTable =>
