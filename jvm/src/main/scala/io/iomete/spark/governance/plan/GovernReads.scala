@@ -57,7 +57,7 @@ final class GovernReads(governed: GovernedSession) {
 
   private def governVisible(visible: VisibleColumns, rights: ReadRights): LogicalPlan = {
     val governedChild = EliminateSubqueryAliases(visible.child) match {
-      case _: LeafNode => govern(visible.child, rights)
+      case _: LeafNode => without(govern(visible.child, rights), visible)
       case view: View  => govern(view, rights)
       case _ =>
         visible.name match {
@@ -69,6 +69,16 @@ final class GovernReads(governed: GovernedSession) {
     if (visible.output == governedChild.output) governedChild
     else Project(visible.output, governedChild)
   }
+
+  /** Leaves out what the relation above hides, so that no rule of the optimiser is needed for it. */
+  private def without(governedLeaf: LogicalPlan, visible: VisibleColumns): LogicalPlan =
+    governedLeaf match {
+      case alias: SubqueryAlias   => alias.copy(child = without(alias.child, visible))
+      case barrier: PolicyBarrier => barrier.copy(child = without(barrier.child, visible))
+      case Project(columns, child) =>
+        Project(columns.filter(c => visible.outputSet.contains(c.toAttribute)), child)
+      case other => other
+    }
 
   private def governView(
       view: LogicalPlan,
