@@ -1,5 +1,6 @@
 package io.iomete.spark.governance.plan
 
+import scala.util.Try
 import scala.util.control.NonFatal
 
 import com.google.common.cache.{Cache, CacheBuilder}
@@ -11,7 +12,7 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.catalyst.util.GenericArrayData
-import org.apache.spark.sql.types.{ArrayType, BooleanType, DataType, StringType}
+import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
 /** Turns the SQL of filters and custom masks into expressions over a table's columns.
@@ -83,8 +84,7 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
         val parsed = session.sessionState.sqlParser.parseExpression(key.text)
         val rows = LocalRelation(columns.map(c => AttributeReference(c.name, c.dataType, c.nullable)()))
         val table = SubqueryAlias(key.table.table, rows)
-        val plan = bound(key.kind.over(parsed, table), key)
-        val done = session.sessionState.analyzer.executeAndCheck(plan, new QueryPlanningTracker)
+        val done = resolved(key.kind.over(parsed, table), key)
         val expression = withoutUsers(key.kind.in(done), key)
         requireUsable(expression, key)
         Template(rows.output, governedLookups(expression))
@@ -105,19 +105,44 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
     }
   }
 
+  /** An attribute that nobody has is a null of the first type that the expression takes. */
+  private def resolved(plan: LogicalPlan, key: Key): LogicalPlan = {
+    val examples = engine.exampleAttributes ++ key.attributes
+    val first = typesOfUnknown.head
+    def over(unknown: DataType): LogicalPlan =
+      session.sessionState.analyzer
+        .executeAndCheck(bound(plan, key, examples, unknown), new QueryPlanningTracker)
+    try over(first)
+    catch {
+      case NonFatal(error) if attributesIn(plan).exists(!examples.contains(_)) =>
+        typesOfUnknown.tail.iterator
+          .flatMap(dataType => Try(over(dataType)).toOption)
+          .nextOption()
+          .getOrElse(throw error)
+    }
+  }
+
   /** `user_attribute('x')` as a typed literal; an attribute that the user lacks is null. */
-  private def bound(plan: LogicalPlan, key: Key): LogicalPlan =
-    plan.transformAllExpressionsWithSubqueries {
-      case UnresolvedFunction(Seq(name), Seq(Literal(attribute: UTF8String, _)), false, None, _, _, _)
-          if name.equalsIgnoreCase("user_attribute") =>
-        literal(attribute.toString, key.attributes)
+  private def bound(
+      plan: LogicalPlan,
+      key: Key,
+      examples: Map[String, Any],
+      unknown: DataType
+  ): LogicalPlan =
+    plan.transformAllExpressionsWithSubqueries { case UserAttribute(name) =>
+      key.attributes.get(name).map(literal).getOrElse {
+        Literal(null, examples.get(name).fold(unknown)(literal(_).dataType))
+      }
     }
 
-  private def literal(name: String, attributes: Map[String, Any]): Literal =
-    attributes.get(name).map(literal).getOrElse {
-      val dataType = engine.exampleAttributes.get(name).fold[DataType](StringType)(literal(_).dataType)
-      Literal(null, dataType)
+  private def attributesIn(plan: LogicalPlan): Set[String] = {
+    val found = Set.newBuilder[String]
+    plan.transformAllExpressionsWithSubqueries { case call @ UserAttribute(name) =>
+      found += name
+      call
     }
+    found.result()
+  }
 
   private def literal(value: Any): Literal = value match {
     case list: Seq[_] => array(list)
@@ -167,6 +192,21 @@ object PolicyExpressions {
     Option(error.getMessage)
       .flatMap(_.linesIterator.map(_.trim).find(_.nonEmpty))
       .getOrElse(error.getClass.getSimpleName)
+
+  /** Types that attributes of users have; a text first, as most are. */
+  private val typesOfUnknown: Seq[DataType] = {
+    val scalars = Seq(StringType, LongType, DoubleType, BooleanType)
+    scalars.take(1) ++ scalars.map(ArrayType(_)) ++ scalars.drop(1)
+  }
+
+  private object UserAttribute {
+    def unapply(call: UnresolvedFunction): Option[String] = call match {
+      case UnresolvedFunction(Seq(name), Seq(Literal(attribute: UTF8String, _)), false, None, _, _, _)
+          if name.equalsIgnoreCase("user_attribute") =>
+        Some(attribute.toString)
+      case _ => None
+    }
+  }
 
   private def shape(column: Attribute): (String, DataType, Boolean) =
     (column.name, column.dataType, column.nullable)
