@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+from support.tpch.siphash import siphash
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ def first(shown: int) -> Mask:
 
 
 def hashed(key: bytes) -> Mask:
+    derived = hmac.digest(key, b"iomete hash mask: SipHash-2-4-128", "sha256")[:16]
+
     def digest(value: Any) -> Any:
         if isinstance(value, str):
-            return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+            return siphash(derived, value.encode()).hex()
         number = value.to_bytes(8, "big", signed=True)
-        return int.from_bytes(hmac.digest(key, number, "sha256")[:8], "big", signed=True)
+        return int.from_bytes(siphash(derived, number)[:8], "big", signed=True)
 
     return Mask("hash", digest)
 

@@ -1,21 +1,25 @@
 package io.iomete.spark.governance.masks
 
-import java.security.MessageDigest
+import javax.crypto.Mac
+import javax.crypto.spec.SecretKeySpec
 
-/** The lakehouse's key for hashes: 32 bytes that go to executors and are never shown.
+import org.apache.spark.unsafe.Platform
+
+/** The key of hash masks, made from the lakehouse's own; it goes to executors and is never shown.
   *
   * Deliberately no case class: what Spark prints of a plan, it takes from products.
   */
-final class HashKey private (bytes: Array[Byte]) extends Serializable {
-  @transient private lazy val digests: ThreadLocal[HmacSha256] =
-    ThreadLocal.withInitial(() => new HmacSha256(bytes))
+final class HashKey private (key0: Long, key1: Long) extends Serializable {
 
-  /** HMAC-SHA-256 of part of `message`, which is 32 bytes. */
-  private[masks] def digest(message: Array[Byte], offset: Int, length: Int): Array[Byte] =
-    digests.get.digest(message, offset, length)
+  /** The hash, of 16 bytes, of a message as Spark's `Platform` reads it. */
+  private[masks] def digest(base: AnyRef, offset: Long, length: Int): Array[Byte] =
+    new SipHash(key0, key1).message(base, offset, length).result()
+
+  private[masks] def digest(message: Array[Byte]): Array[Byte] =
+    digest(message, Platform.BYTE_ARRAY_OFFSET.toLong, message.length)
 
   override def equals(other: Any): Boolean = other match {
-    case key: HashKey => MessageDigest.isEqual(key.bytesOfKey, bytes)
+    case key: HashKey => key.isOf(key0, key1)
     case _ => false
   }
 
@@ -24,19 +28,30 @@ final class HashKey private (bytes: Array[Byte]) extends Serializable {
 
   override def toString: String = "HashKey"
 
-  private def bytesOfKey: Array[Byte] = bytes
+  private def isOf(other0: Long, other1: Long): Boolean = ((key0 ^ other0) | (key1 ^ other1)) == 0
 }
 
 object HashKey {
   val sizeBytes = 32
 
-  /** Takes a copy of the bytes.
+  private val algorithm = "HmacSHA256"
+  private val purpose = "iomete hash mask: SipHash-2-4-128"
+
+  /** The key of hash masks of a lakehouse.
     *
+    * @param lakehouse
+    *   the lakehouse's key, which can't be told from this one
     * @throws IllegalArgumentException
     *   unless there are 32 bytes
     */
-  def apply(bytes: Array[Byte]): HashKey = {
-    require(bytes.length == sizeBytes, s"A key for hashes has $sizeBytes bytes, this one has ${bytes.length}.")
-    new HashKey(bytes.clone())
+  def apply(lakehouse: Array[Byte]): HashKey = {
+    require(
+      lakehouse.length == sizeBytes,
+      s"A key for hashes has $sizeBytes bytes, this one has ${lakehouse.length}."
+    )
+    val mac = Mac.getInstance(algorithm)
+    mac.init(new SecretKeySpec(lakehouse, algorithm))
+    val (key0, key1) = SipHash.halves(mac.doFinal(purpose.getBytes("US-ASCII")))
+    new HashKey(key0, key1)
   }
 }

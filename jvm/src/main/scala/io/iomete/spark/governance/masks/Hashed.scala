@@ -5,17 +5,14 @@ import java.nio.{ByteBuffer, ByteOrder}
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
-/** A string's bytes, hashed, as 64 lower-case hexadecimal digits. */
+/** A string's bytes, hashed, as 32 lower-case hexadecimal digits. */
 private[masks] final case class HashedText(key: HashKey) extends ValueMask {
   override def name: String = "hashed"
 
   override def apply(value: Any): Any = {
     val text = value.asInstanceOf[UTF8String]
-    UTF8String.fromBytes(HashedText.hexadecimal(text.getBaseObject match {
-      case bytes: Array[Byte] =>
-        key.digest(bytes, (text.getBaseOffset - Platform.BYTE_ARRAY_OFFSET).toInt, text.numBytes)
-      case _ => key.digest(text.getBytes, 0, text.numBytes)
-    }))
+    val digest = key.digest(text.getBaseObject, text.getBaseOffset, text.numBytes)
+    UTF8String.fromBytes(HashedText.hexadecimal(digest))
   }
 }
 
@@ -36,14 +33,11 @@ private[masks] object HashedText {
   }
 }
 
-/** The 32 bytes of a binary value's hash. */
+/** The 16 bytes of a binary value's hash. */
 private[masks] final case class HashedBinary(key: HashKey) extends ValueMask {
   override def name: String = "hashed"
 
-  override def apply(value: Any): Any = {
-    val bytes = value.asInstanceOf[Array[Byte]]
-    key.digest(bytes, 0, bytes.length)
-  }
+  override def apply(value: Any): Any = key.digest(value.asInstanceOf[Array[Byte]])
 }
 
 /** The first 8 bytes of the hash of a number's 8 bytes, most significant first on both sides. */
@@ -53,7 +47,6 @@ private[masks] final case class HashedLong(key: HashKey) extends ValueMask {
   override def apply(value: Any): Any = {
     val bytes = ByteBuffer.allocate(java.lang.Long.BYTES).order(ByteOrder.BIG_ENDIAN)
     bytes.putLong(value.asInstanceOf[Long])
-    val digest = key.digest(bytes.array, 0, java.lang.Long.BYTES)
-    ByteBuffer.wrap(digest).order(ByteOrder.BIG_ENDIAN).getLong
+    ByteBuffer.wrap(key.digest(bytes.array)).order(ByteOrder.BIG_ENDIAN).getLong
   }
 }

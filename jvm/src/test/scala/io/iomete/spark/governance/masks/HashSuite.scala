@@ -10,57 +10,59 @@ import javax.crypto.spec.SecretKeySpec
 import scala.concurrent.{Await, Future}
 import scala.concurrent.ExecutionContext.Implicits.global
 import scala.concurrent.duration.DurationInt
-import scala.util.Random
 
 import io.iomete.spark.governance.decisions.Mask
 import org.apache.spark.sql.catalyst.expressions.{Alias, AttributeReference, BoundReference, Expression}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodegenContext, GenerateUnsafeProjection}
 import org.apache.spark.sql.catalyst.plans.logical.{LocalRelation, Project}
 import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.Platform
 import org.scalatest.funsuite.AnyFunSuite
 
 class HashSuite extends AnyFunSuite {
   private val keyBytes = TestKey.bytes
   private val key = TestKey.key
 
-  test("HMAC gives what RFC 4231 says, for each of its keys and messages") {
+  test("SipHash gives what its reference gives, for messages of all shapes") {
+    // key 00..0f, message 00, 01, 02 and so on; as `openssl mac -macopt size:16 … SIPHASH` prints them
     val vectors = Seq(
-      ("0b" * 20, hex("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-      (hex("Jefe"), hex("what do ya want for nothing?"),
-        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-      ("aa" * 20, "dd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
-      ((1 to 25).map(i => f"$i%02x").mkString, "cd" * 50,
-        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
-      ("aa" * 131, hex("Test Using Larger Than Block-Size Key - Hash Key First"),
-        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
-      ("aa" * 131, hex("This is a test using a larger than block-size key and a larger than block-size data." +
-        " The key needs to be hashed before being used by the HMAC algorithm."),
-        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2")
+      0 -> "a3817f04ba25a8e66df67214c7550293",
+      1 -> "da87c1d86b99af44347659119b22fc45",
+      7 -> "a1f1ebbed8dbc153c0b84aa61ff08239",
+      8 -> "3b62a9ba6258f5610f83e264f31497b4",
+      15 -> "5493e99933b0a8117e08ec0f97cfc3d9",
+      16 -> "6ee2a4ca67b054bbfd3315bf85230577",
+      28 -> "0664da1668574b88b935f3027358aef4",
+      63 -> "5150d1772f50834a503e069a973fbd7c"
     )
-    vectors.foreach { case (key, message, expected) =>
-      assert(hex(new HmacSha256(unhex(key)).digest(unhex(message), 0, message.length / 2)) == expected)
+    val (key0, key1) = SipHash.halves(counted(16))
+    vectors.foreach { case (length, expected) =>
+      val at = Platform.BYTE_ARRAY_OFFSET.toLong
+      val embedded = Array[Byte](9, 9, 9) ++ counted(length) ++ Array[Byte](9)
+      assert(hex(new SipHash(key0, key1).message(counted(length), at, length).result()) == expected)
+      assert(hex(new SipHash(key0, key1).message(embedded, at + 3, length).result()) == expected)
     }
   }
 
-  test("HMAC by cloned digests is that of the JDK, at every length") {
-    val random = new Random(5)
-    val hmac = new HmacSha256(keyBytes)
-    (0 to 300).foreach { length =>
-      val message = random.nextBytes(length + 4)
-      assert(hex(hmac.digest(message, 3, length)) == hex(jdk(message.slice(3, 3 + length))))
-    }
+  test("the key of masks is made from the lakehouse's by HMAC, and isn't it") {
+    val mac = Mac.getInstance("HmacSHA256")
+    mac.init(new SecretKeySpec(keyBytes, "HmacSHA256"))
+    val (key0, key1) = SipHash.halves(mac.doFinal("iomete hash mask: SipHash-2-4-128".getBytes(UTF_8)))
+    val expected = new SipHash(key0, key1).message(counted(5), Platform.BYTE_ARRAY_OFFSET.toLong, 5).result()
+    assert(hex(key.digest(counted(5))) == hex(expected))
+    assert((key0, key1) != SipHash.halves(keyBytes))
   }
 
   test("strings give digits, binary values bytes, long integers long integers, others null") {
     Seq("", "anna@example.com", "Владимир 😀", "x" * 1000).foreach { value =>
-      assert(BothWays.text(Mask.Hash)(value) == hex(jdk(value.getBytes(UTF_8))))
+      assert(BothWays.text(Mask.Hash)(value) == hex(key.digest(value.getBytes(UTF_8))))
     }
     val binary = new BothWays.OfMask(Mask.Hash, BinaryType)
-    assert(hex(binary(Array[Byte](1, 2)).asInstanceOf[Array[Byte]]) == hex(jdk(Array(1, 2))))
+    assert(hex(binary(Array[Byte](1, 2)).asInstanceOf[Array[Byte]]) == hex(key.digest(Array[Byte](1, 2))))
     val long = new BothWays.OfMask(Mask.Hash, LongType)
     Seq(0L, 42L, -1L, Long.MinValue).foreach { value =>
       val bytes = ByteBuffer.allocate(8).putLong(value).array
-      assert(long(value) == ByteBuffer.wrap(jdk(bytes)).getLong)
+      assert(long(value) == ByteBuffer.wrap(key.digest(bytes)).getLong)
     }
     Seq(BinaryType, LongType, StringType).foreach { t => assert(new BothWays.OfMask(Mask.Hash, t)(null) == null) }
     Seq(IntegerType -> 1, DoubleType -> 1.0, BooleanType -> true, DateType -> java.sql.Date.valueOf("2020-02-02"))
@@ -69,10 +71,9 @@ class HashSuite extends AnyFunSuite {
 
   test("one key serves many threads") {
     val values = (0 until 2000).map(_.toString)
-    val expected = values.map(value => hex(jdk(value.getBytes(UTF_8))))
+    val expected = values.map(value => hex(key.digest(value.getBytes(UTF_8))))
     val hashed = (1 to 8).map(_ => Future(values.map { value =>
-      val bytes = value.getBytes(UTF_8)
-      hex(key.digest(bytes, 0, bytes.length))
+      hex(key.digest(value.getBytes(UTF_8)))
     }))
     Await.result(Future.sequence(hashed), 1.minute).foreach(found => assert(found == expected))
   }
@@ -92,7 +93,7 @@ class HashSuite extends AnyFunSuite {
     val sent = serialised(Masked(BoundReference(0, StringType, nullable = true), HashedText(key)))
     assert(sent == Masked(BoundReference(0, StringType, nullable = true), HashedText(key)))
     val text = org.apache.spark.unsafe.types.UTF8String.fromString("a")
-    assert(sent.mask(text).toString == hex(jdk("a".getBytes(UTF_8))))
+    assert(sent.mask(text).toString == hex(key.digest("a".getBytes(UTF_8))))
     assert(sent.mask != HashedText(HashKey(keyBytes.reverse)))
   }
 
@@ -129,22 +130,13 @@ class HashSuite extends AnyFunSuite {
     needles.foreach(needle => assert(!folded.contains(needle)))
   }
 
-  private def jdk(message: Array[Byte]): Array[Byte] = {
-    val mac = Mac.getInstance("HmacSHA256")
-    mac.init(new SecretKeySpec(keyBytes, "HmacSHA256"))
-    mac.doFinal(message)
-  }
-
   private def serialised[T](value: T): T = {
     val bytes = new ByteArrayOutputStream
     new ObjectOutputStream(bytes).writeObject(value)
     new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray)).readObject().asInstanceOf[T]
   }
 
-  private def hex(text: String): String = hex(text.getBytes(UTF_8))
-
   private def hex(bytes: Array[Byte]): String = bytes.map(byte => f"$byte%02x").mkString
 
-  private def unhex(digits: String): Array[Byte] =
-    digits.grouped(2).map(pair => Integer.parseInt(pair, 16).toByte).toArray
+  private def counted(length: Int): Array[Byte] = Array.tabulate(length)(_.toByte)
 }
