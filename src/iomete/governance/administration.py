@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from iomete.errors import AccessDeniedError, PrincipalNotFoundError, StillNeededError
 from iomete.governance import counters
-from iomete.governance.documents import TAG_SERVICE
+from iomete.governance.documents import TAG_SERVICE, tags_of
 from iomete.governance.founding import found
 from iomete.governance.memberships import is_admin
 from iomete.governance.policy_records import read_policies
@@ -148,7 +148,7 @@ class Administration:
             StillNeededError: Some are.
         """
         for policy in read_policies(connection, policies.c.service == TAG_SERVICE):
-            if tag in policy.document["resources"]["tag"]["values"]:
+            if tag in tags_of(policy.document):
                 raise StillNeededError(
                     f"Policy `{policy.name}` (id {policy.id}) is on tag `{tag}`.",
                     hint=f"lake.policies.delete({policy.id})",

@@ -7,20 +7,21 @@ that matches is the verdict.
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from iomete.errors import InvalidPolicyError
-from iomete.governance.documents import Document, all_principals
+from iomete.governance.documents import Document, all_grantees, all_resources
 from iomete.governance.memberships import users_among
 from iomete.governance.patterns import has_wildcard
 from iomete.governance.policy_records import Policy, read_policies
-from iomete.governance.principal_names import EVERYONE, PrincipalName
+from iomete.governance.principal_names import ASKER, EVERYONE, OWNER, PrincipalName
 from iomete.governance.specifications import PolicyKind
 from iomete.governance.tables import policies
 from iomete.governance.targets import resources_meet
-from iomete.governance.validity import from_schedule
+from iomete.governance.validity import period_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,19 +75,23 @@ def _candidates(connection: sa.Connection, policy: Policy) -> Sequence[Policy]:
 
 def _meet(connection: sa.Connection, one: Policy, other: Policy) -> bool:
     return (
-        resources_meet(one.document["resources"], other.document["resources"])
-        and _periods_meet(one.document, other.document)
-        and _principals_meet(
-            connection, all_principals(one.document), all_principals(other.document)
+        any(
+            resources_meet(ours, theirs)
+            for ours, theirs in product(all_resources(one.document), all_resources(other.document))
         )
+        and _periods_meet(one.document, other.document)
+        and _principals_meet(connection, all_grantees(one.document), all_grantees(other.document))
     )
 
 
 def _principals_meet(
     connection: sa.Connection, ours: set[PrincipalName], theirs: set[PrincipalName]
 ) -> bool:
-    """Excepted principals count: they are shown everything, which is a verdict as well."""
-    if ours & theirs or EVERYONE in ours | theirs:
+    """Excepted principals count: they are shown everything, which is a verdict as well.
+
+    Whoever asks is anyone, and an owner may be anyone.
+    """
+    if ours & theirs or {EVERYONE, ASKER, OWNER} & (ours | theirs):
         return True
     return bool(users_among(connection, ours) & users_among(connection, theirs))
 
@@ -101,6 +106,6 @@ def _periods_meet(one: Document, other: Document) -> bool:
 def _period(document: Document) -> tuple[datetime | None, datetime | None]:
     schedules = document.get("validitySchedules") or [{}]
     try:
-        return from_schedule(schedules[0]) if len(schedules) == 1 else (None, None)
+        return period_of(schedules[0]) if len(schedules) == 1 else (None, None)
     except InvalidPolicyError:
         return (None, None)

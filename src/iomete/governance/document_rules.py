@@ -6,9 +6,18 @@ silently says less than it did is a hole.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from iomete.errors import InvalidPolicyError, IometeError
 from iomete.governance.documents import (
@@ -24,10 +33,10 @@ from iomete.governance.documents import (
 )
 from iomete.governance.macros import macro_problem
 from iomete.governance.masks import Mask, check_mask
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
+from iomete.governance.principal_names import USER_TOKENS, PrincipalKind, PrincipalName
 from iomete.governance.requests import MAX_POLICY_NAME_CHARACTERS, PATH_ACTIONS, TABLE_ACTIONS
+from iomete.governance.schedule_rules import Schedule
 from iomete.governance.targets import path_target
-from iomete.governance.validity import check_period, from_schedule
 
 _LEVELS = {
     frozenset({"path"}),
@@ -37,7 +46,7 @@ _LEVELS = {
     frozenset({"catalog"}),
 }
 _CONSTANT = "MASK_CONSTANT"
-Nothing = Annotated[list[Any], Field(max_length=0)]
+_READ_BY_RANGER = "{}\\"
 Texts = list[Annotated[str, Field(min_length=1, max_length=2000)]]
 
 
@@ -45,17 +54,41 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _refused_unless_empty(why: str) -> AfterValidator:
+    def check(value: object) -> object:
+        if value:
+            raise ValueError(why)
+        return value
+
+    return AfterValidator(check)
+
+
+Unconditional = Annotated[
+    list[Any],
+    _refused_unless_empty(
+        "is not enforced here, where nothing tells what a condition means; leave it out, or say it "
+        "as a row filter, an attribute or a validity schedule"
+    ),
+]
+Unset = Annotated[
+    bool,
+    _refused_unless_empty(
+        "is not enforced here; leave it out, and make administrators holders of the role `admin`"
+    ),
+]
+NoText = Annotated[
+    str | None,
+    _refused_unless_empty("is not enforced here; leave it out, or make several policies"),
+]
+
+
 class _Resource(_Model):
     values: Annotated[Texts, Field(min_length=1)]
-    isExcludes: Literal[False] = False  # noqa: N815  # Ranger's own name, as all below
+    isExcludes: bool = False  # noqa: N815  # Ranger's own name, as all below
     isRecursive: bool = False  # noqa: N815
 
-    @field_validator("values")
-    @classmethod
-    def _no_tokens(cls, values: list[str]) -> list[str]:
-        if any(character in value for value in values for character in "{}\\"):
-            raise ValueError("holds braces or backslashes, which Ranger reads as tokens")
-        return values
+
+_Resources = dict[str, _Resource]
 
 
 class _Access(_Model):
@@ -68,8 +101,8 @@ class _Item(_Model):
     users: Texts = []
     groups: Texts = []
     roles: Texts = []
-    conditions: Nothing = []
-    delegateAdmin: Literal[False] = False  # noqa: N815
+    conditions: Unconditional = []
+    delegateAdmin: Unset = False  # noqa: N815
 
     @model_validator(mode="after")
     def _names_someone(self) -> _Item:
@@ -82,6 +115,8 @@ class _Item(_Model):
             raise ValueError("names nobody")
         for kind, names in listed.items():
             for name in names:
+                if kind is PrincipalKind.USER and name in USER_TOKENS:
+                    continue
                 if PrincipalName.parse(f"{kind}:{name}").name != name:
                     raise ValueError(f"{kind} `{name}` can't be named")
         return self
@@ -90,7 +125,7 @@ class _Item(_Model):
 class _MaskInfo(_Model):
     dataMaskType: str  # noqa: N815
     valueExpr: str | None = None  # noqa: N815
-    conditionExpr: Literal["", None] = None  # noqa: N815
+    conditionExpr: NoText = None  # noqa: N815
 
 
 class _MaskItem(_Item):
@@ -105,13 +140,6 @@ class _FilterItem(_Item):
     rowFilterInfo: _FilterInfo  # noqa: N815
 
 
-class _Schedule(_Model):
-    startTime: str | None = None  # noqa: N815
-    endTime: str | None = None  # noqa: N815
-    timeZone: str | None = None  # noqa: N815
-    recurrences: Nothing = []
-
-
 class _Policy(_Model):
     """`RangerPolicy`; members that say nothing here are taken and left out."""
 
@@ -120,7 +148,7 @@ class _Policy(_Model):
     policyType: Literal[0, 1, 2] = 0  # noqa: N815
     policyPriority: Literal[0, 1] = 0  # noqa: N815
     description: str | None = None
-    resources: dict[str, _Resource]
+    resources: _Resources
     isAuditEnabled: bool = True  # noqa: N815
     isEnabled: bool = True  # noqa: N815
     policyItems: list[_Item] = []  # noqa: N815
@@ -129,11 +157,11 @@ class _Policy(_Model):
     denyExceptions: list[_Item] = []  # noqa: N815
     dataMaskPolicyItems: list[_MaskItem] = []  # noqa: N815
     rowFilterPolicyItems: list[_FilterItem] = []  # noqa: N815
-    validitySchedules: list[_Schedule] = []  # noqa: N815
-    conditions: Nothing = []
-    additionalResources: Nothing = []  # noqa: N815
-    isDenyAllElse: Literal[False] = False  # noqa: N815
-    zoneName: Literal["", None] = None  # noqa: N815
+    validitySchedules: list[Schedule] = []  # noqa: N815
+    conditions: Unconditional = []
+    additionalResources: list[_Resources] = []  # noqa: N815
+    isDenyAllElse: bool = False  # noqa: N815
+    zoneName: NoText = None  # noqa: N815
 
     @field_validator("name")
     @classmethod
@@ -144,23 +172,21 @@ class _Policy(_Model):
 
     @model_validator(mode="after")
     def _fits(self) -> _Policy:
-        for problem in (self._of_levels(), self._of_items(), self._of_actions()):
+        all_resources = (self.resources, *self.additionalResources)
+        problems = (*map(self._of_levels, all_resources), *map(self._of_values, all_resources))
+        for problem in (*problems, self._of_items(), self._of_actions()):
             if problem:
                 raise ValueError(problem)
         self._check_masks()
         self._check_filters()
-        for path in self.resources["path"].values if "path" in self.resources else ():
-            path_target(path)
-        for schedule in self.validitySchedules:
-            check_period(*from_schedule(schedule.model_dump(exclude_none=True)))
         return self
 
     @property
     def _type(self) -> PolicyType:
         return PolicyType(self.policyType)
 
-    def _of_levels(self) -> str | None:
-        levels = frozenset(self.resources)
+    def _of_levels(self, resources: _Resources) -> str | None:
+        levels = frozenset(resources)
         if self.service == TAG_SERVICE:
             return None if levels == {"tag"} else "resources: a tag policy is on tags"
         if levels not in _LEVELS:
@@ -171,6 +197,22 @@ class _Policy(_Model):
             return "resources: a row filter is on tables"
         return None
 
+    def _of_values(self, resources: _Resources) -> str | None:
+        for level, resource in resources.items():
+            if level in {"path", "tag"} and resource.isExcludes:
+                return f"resources.{level}: isExcludes isn't enforced on these; name what is meant"
+            if level == "path":
+                for path in resource.values:
+                    path_target(path)
+                continue
+            tokens = () if level == "tag" else USER_TOKENS
+            for value in resource.values:
+                bare = reduce(lambda text, token: text.replace(token, ""), tokens, value)
+                if set(_READ_BY_RANGER) & set(bare):
+                    known = f" other than {' and '.join(tokens)}" if tokens else ""
+                    return f"resources.{level}: `{value}` holds braces or backslashes{known}"
+        return None
+
     def _of_items(self) -> str | None:
         expected = {ITEMS[self._type]}
         if self._type is PolicyType.ACCESS:
@@ -179,14 +221,21 @@ class _Policy(_Model):
                   if getattr(self, m)}  # fmt: skip
         if surplus := sorted(filled - expected):
             return f"{surplus[0]}: not in a policy of type {self.policyType}"
-        if not filled & {*ITEMS.values(), DENIED}:
+        if self.isDenyAllElse and self._type is not PolicyType.ACCESS:
+            return "isDenyAllElse: not in a policy of this type"
+        if self.isDenyAllElse and filled & {DENIED, DENY_EXCEPTIONS}:
+            return "isDenyAllElse: it denies already; leave denyPolicyItems and denyExceptions out"
+        if not filled & {*ITEMS.values(), DENIED} and not self.isDenyAllElse:
             return "it has no items"
         if self.service == TAG_SERVICE and self._type is PolicyType.ROW_FILTER:
             return "policyType: row filters are on tables, not on tags"
         return None
 
     def _of_actions(self) -> str | None:
-        known: tuple[str, ...] = PATH_ACTIONS if "path" in self.resources else TABLE_ACTIONS
+        on_paths = {"path" in r for r in (self.resources, *self.additionalResources)}
+        if len(on_paths) > 1:
+            return "additionalResources: tables and paths don't go together; make two policies"
+        known: tuple[str, ...] = PATH_ACTIONS if True in on_paths else TABLE_ACTIONS
         if self._type is not PolicyType.ACCESS:
             known = ("select",)
         prefix = TAG_PREFIX if self.service == TAG_SERVICE else ""
@@ -253,9 +302,8 @@ def _canonical(policy: _Policy) -> Document:
         info = item.get("dataMaskInfo", {})
         if info.get("valueExpr") == "" and not info["dataMaskType"].endswith(_CONSTANT):
             del info["valueExpr"]  # Ranger Admin writes an empty one with every mask
-    for schedule in document.get("validitySchedules", ()):
-        schedule.setdefault("timeZone", "UTC")
-        schedule["recurrences"] = []
+    if policy.validitySchedules:
+        document["validitySchedules"] = [one.canonical() for one in policy.validitySchedules]
     return document
 
 

@@ -112,15 +112,40 @@ def principals_of(item: Document) -> tuple[PrincipalName, ...]:
     )
 
 
-def all_principals(document: Document) -> set[PrincipalName]:
-    """Return everyone whom a document names, exceptions included."""
+def all_grantees(document: Document) -> set[PrincipalName]:
+    """Return everyone whom a document names, exceptions and `{OWNER}` and `{USER}` included."""
     items = (item for member in ALL_ITEMS for item in document.get(member, ()))
     return {principal for item in items for principal in principals_of(item)}
+
+
+def all_principals(document: Document) -> set[PrincipalName]:
+    """Return the principals that a document names, and so needs; exceptions included."""
+    return {name for name in all_grantees(document) if not name.is_token}
+
+
+def all_resources(document: Document) -> list[dict[str, Any]]:
+    """Return each `resources` that a document is on; nearly always one."""
+    return [document["resources"], *document.get("additionalResources", ())]
+
+
+def tags_of(document: Document) -> set[str]:
+    """Return the tags that a document is on, as it names them; none of other services."""
+    return {tag for resources in all_resources(document) for tag in _values(resources, "tag")}
+
+
+def denies_all_else(document: Document) -> bool:
+    """Tell whether a document denies everything to whoever it doesn't allow."""
+    return bool(document.get("isDenyAllElse"))
 
 
 def to_json(document: object) -> str:
     """Return JSON as the bundle holds it: compact, in UTF-8, members in the order they were put."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _values(resources: Resources, level: str) -> Sequence[str]:
+    values: Sequence[str] = resources.get(level, {}).get("values", ())
+    return values
 
 
 def _members(principals: Iterable[PrincipalName]) -> Document:

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import ITEMS, TAG_SERVICE, Document, PolicyType
+from iomete.governance.documents import (
+    ITEMS,
+    TAG_SERVICE,
+    Document,
+    PolicyType,
+    Resources,
+    all_resources,
+)
 from iomete.governance.patterns import has_wildcard
 from iomete.governance.targets import ANY
 from iomete.names import lower, nearest, quote_parts
@@ -24,11 +31,18 @@ def check_against_tables(document: Document, checks: PolicyChecks, problems: Pro
 
     Cost: metadata of each table that is named; row filters and masks are analysed on it, not run.
     """
-    resources = document["resources"]
-    if document["service"] == TAG_SERVICE or "path" in resources:
+    if document["service"] == TAG_SERVICE:
         return
-    columns = [value for value in _values(document, "column") if not has_wildcard(value)]
-    for parts in _names(document):
+    for resources in all_resources(document):
+        if "path" not in resources:
+            _check_resources(document, resources, checks, problems)
+
+
+def _check_resources(
+    document: Document, resources: Resources, checks: PolicyChecks, problems: Problems
+) -> None:
+    columns = [value for value in _values(resources, "column") if not has_wildcard(value)]
+    for parts in _names(resources):
         if parts[-1] == ANY:
             _check_container(parts[:-1], checks, problems)
             continue
@@ -36,14 +50,20 @@ def check_against_tables(document: Document, checks: PolicyChecks, problems: Pro
         there = checks.columns(table)
         if there is None:
             problems.add("on", f"table `{table}` does not exist", hint=_FUTURE)
+        elif any(_is_excluded(resources, level) for level in ("catalog", "namespace", "table")):
+            continue  # columns and SQL are about other tables
         elif _columns_exist(table, columns, there, problems):
-            _check_sql(document, table, columns, checks, problems)
+            masked = () if _is_excluded(resources, "column") else columns
+            _check_sql(document, table, masked, checks, problems)
 
 
-def _names(document: Document) -> Iterator[list[str]]:
-    """Give the parts of each name that is said without a wildcard; a last `*` is all in it."""
+def _names(resources: Resources) -> Iterator[list[str]]:
+    """Give the parts of each name that is said without a wildcard; a last `*` is all in it.
+
+    What is excluded has to be there as well: an exception of a misspelt name excepts nothing.
+    """
     catalogs, namespaces, tables = (
-        _values(document, level) for level in ("catalog", "namespace", "table")
+        _values(resources, level) for level in ("catalog", "namespace", "table")
     )
     whole = [ns for ns in namespaces if f"{ns}.*" in namespaces]  # and what is nested in it
     for catalog, namespace, table in product(catalogs, namespaces, tables):
@@ -52,15 +72,21 @@ def _names(document: Document) -> Iterator[list[str]]:
                 continue
             case ("*", "*"):
                 yield [catalog, ANY]
-            case (_, "*") if namespace in whole and not has_wildcard(namespace):
+            case (_, "*") if has_wildcard(namespace):
+                continue
+            case (_, "*") if namespace in whole or _is_excluded(resources, "namespace"):
                 yield [catalog, *namespace.split("."), ANY]
             case (_, _) if not has_wildcard(namespace) and not has_wildcard(table):
                 yield [catalog, *namespace.split("."), table]
 
 
-def _values(document: Document, level: str) -> Sequence[str]:
-    values: Sequence[str] = document["resources"].get(level, {}).get("values", (ANY,))
+def _values(resources: Resources, level: str) -> Sequence[str]:
+    values: Sequence[str] = resources.get(level, {}).get("values", (ANY,))
     return values
+
+
+def _is_excluded(resources: Resources, level: str) -> bool:
+    return bool(resources.get(level, {}).get("isExcludes"))
 
 
 def _check_container(parts: Sequence[str], checks: PolicyChecks, problems: Problems) -> None:

@@ -1,7 +1,8 @@
 """Names with wildcards, as policies write them: `lake.sales.*`, `lake.crm.cust??`.
 
 `*` stands for any characters, `?` for one; both match dots, so they reach into nested namespaces
-(`RangerDefaultResourceMatcher`). A part in back-quotes is literal, and can't hold either.
+(`RangerDefaultResourceMatcher`). `{USER}` and `{OWNER}` stand for the name of who asks and of who
+owns what is asked for: `lake.home.{USER}`. A part in back-quotes is literal, and can't hold these.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from iomete.catalog.governed_names import check_nameable
 from iomete.errors import InvalidNameError
-from iomete.names import as_parts, quote
+from iomete.governance.principal_names import USER_TOKENS
+from iomete.names import as_parts, lower, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WILDCARDS = "*?"
 _PART = re.compile(r"`(?:[^`]|``)*`|[^.`]+")
-_PATTERN = re.compile(r"[A-Za-z0-9_*?-]+")
+_TOKEN = re.compile("|".join(re.escape(token) for token in USER_TOKENS))
+_PATTERN = re.compile(rf"(?:[A-Za-z0-9_*?-]|{_TOKEN.pattern})+")
 
 
 def parse_pattern(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -44,8 +47,21 @@ def parse_pattern(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def has_wildcard(text: str) -> bool:
-    """Tell whether a text holds a wildcard."""
-    return any(wildcard in text for wildcard in WILDCARDS)
+    """Tell whether a text holds a wildcard, or a token that stands for a name."""
+    return any(wildcard in text for wildcard in (*WILDCARDS, *USER_TOKENS))
+
+
+def without_tokens(text: str) -> str:
+    """Return a pattern that matches whatever a text's tokens may stand for."""
+    return _TOKEN.sub("*", text)
+
+
+def fold_pattern(text: str) -> str:
+    """Return a pattern in lower case; tokens keep theirs."""
+    return "".join(
+        part if part in USER_TOKENS else lower(part)
+        for part in re.split(f"({_TOKEN.pattern})", text)
+    )
 
 
 def write_part(part: str) -> str:
@@ -53,16 +69,20 @@ def write_part(part: str) -> str:
     return part if has_wildcard(part) else quote(part)
 
 
-@cache
 def patterns_meet(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns."""
+    return _meet(without_tokens(one), without_tokens(other))
+
+
+@cache
+def _meet(one: str, other: str) -> bool:
     if not one or not other:
         return not (one or other).strip("*")
     if one[0] == "*":
-        return patterns_meet(one[1:], other) or patterns_meet(one, other[1:])
+        return _meet(one[1:], other) or _meet(one, other[1:])
     if other[0] == "*":
-        return patterns_meet(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and patterns_meet(one[1:], other[1:])
+        return _meet(other, one)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and _meet(one[1:], other[1:])
 
 
 def _part(text: str) -> str:
@@ -71,7 +91,7 @@ def _part(text: str) -> str:
             return text
         raise InvalidNameError(
             f"Pattern `{text[:200]}` can't be parsed.",
-            hint="a pattern has letters, digits, _ and - besides * and ?",
+            hint="a pattern has letters, digits, _ and - besides *, ?, {USER} and {OWNER}",
         )
     (part,) = check_nameable(as_parts(text))
     return part

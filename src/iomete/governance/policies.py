@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from iomete.errors import PolicyNotFoundError
 from iomete.governance.interchange import export_policies
-from iomete.governance.memberships import containers_of
-from iomete.governance.patterns import parse_pattern
 from iomete.governance.policy_records import (
     Policy,
     PolicyVersion,
@@ -20,18 +15,11 @@ from iomete.governance.policy_records import (
     read_history,
     read_policies,
 )
+from iomete.governance.policy_search import policies_for, policies_on
 from iomete.governance.policy_writer import PolicyWriter
-from iomete.governance.principal_names import EVERYONE, PrincipalName
-from iomete.governance.principal_records import check_exist
+from iomete.governance.principal_names import PrincipalName
 from iomete.governance.specifications import PolicyKind
-from iomete.governance.tables import policies, policy_principals
-from iomete.governance.targets import (
-    TargetKind,
-    column_value,
-    named_target,
-    path_target,
-    resources_meet,
-)
+from iomete.governance.tables import policies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +36,11 @@ class Policies:
     """Policies of a lakehouse, for admins. A change is in force when its call returns.
 
     Principals are written `user:alice`, `group:analysts`, `role:auditor` or `everyone`; a bare
-    name is a user. `on` is the full name of a catalog, a namespace (with all in it), a table or a
-    view; `*` and `?` in it stand for any characters and for one. What has no wildcard must exist,
-    unless `future=True`.
+    name is a user. A policy can also be for, or except, `{OWNER}`: whoever owns the table.
+
+    `on` is the full name of a catalog, a namespace (with all in it), a table or a view; `*` and `?`
+    in it stand for any characters and for one, `{USER}` for the name of who asks. What has none of
+    these must exist, unless `future=True`.
 
     Policies of priority `override` are asked before `normal` ones; among equals, a denial wins
     over a grant, and of masks and filters one counts.
@@ -81,11 +71,12 @@ class Policies:
             on: What they are allowed on.
             columns: Only these columns of a table, for `select`; patterns are fine.
             on_path: A path or URL, with all below it, instead of `on`.
-            on_tag: A tag, instead of `on`: whatever has it.
+            on_tag: A tag or a pattern of tags, instead of `on`: whatever has one.
             to: Who may.
             except_: Who may not by this policy, although among `to`.
             future: Whether what is named needn't exist yet.
-            more: `priority` ("normal", "override"), `valid_from`, `valid_until` (datetimes or ISO
+            more: `except_columns` (all of a table's columns but these, instead of `columns`),
+                `priority` ("normal", "override"), `valid_from`, `valid_until` (datetimes or ISO
                 8601 text, in UTC where they have no zone), `name`, `description`.
 
         Raises:
@@ -263,21 +254,19 @@ class Policies:
             resource: Only those that are on a catalog, namespace, table, column or path, on
                 something in it, or on what holds it; tag policies are left out.
             principal: Only those that count for a principal: that name it, a group or role that
-                it is in, or everyone; also as an exception.
+                it is in, everyone or `{USER}`, or `{OWNER}` if it owns anything; also as an
+                exception.
             kind: Only `grant`, `deny`, `mask`, `filter` or `access`.
 
         Raises:
             PrincipalNotFoundError: There is no such principal.
         """
-        wanted = None if resource is None else self._resources(resource)
         with self._administration.reading() as connection:
             conditions = [] if kind is None else [policies.c.kind == PolicyKind(kind).value]
-            if principal is not None:
-                conditions.append(_counts_for(connection, PrincipalName.parse(principal)))
             found = read_policies(connection, *conditions)
-        if wanted is None:
-            return found
-        return [p for p in found if any(resources_meet(w, p.document["resources"]) for w in wanted)]
+            if principal is not None:
+                found = policies_for(connection, found, PrincipalName.parse(principal))
+        return found if resource is None else policies_on(found, resource)
 
     def history(self, policy: int | str) -> Sequence[PolicyVersion]:
         """Return all versions of a policy, oldest first; by id also of a deleted one.
@@ -333,26 +322,3 @@ class Policies:
         """
         with self._administration.batch():
             yield
-
-    def _resources(self, resource: Name) -> Sequence[dict[str, Any]]:
-        """Return whatever a name can mean, as policies name it."""
-        if isinstance(resource, str) and ("://" in resource or resource.startswith("/")):
-            return [path_target(resource).resources()]
-        parts = parse_pattern(resource)
-        kinds = {1: TargetKind.CATALOG, 2: TargetKind.NAMESPACE}
-        if len(parts) in kinds:
-            return [named_target(parts, kinds[len(parts)]).resources()]
-        found = [named_target(parts, TargetKind.TABLE), named_target(parts, TargetKind.NAMESPACE)]
-        for length in range(3, len(parts)):
-            table = named_target(parts[:length], TargetKind.TABLE)
-            found.append(dataclasses.replace(table, columns=(column_value(parts[length:]),)))
-        return [target.resources() for target in found]
-
-
-def _counts_for(connection: sa.Connection, principal: PrincipalName) -> sa.ColumnElement[bool]:
-    check_exist(connection, [principal])
-    names = [str(name) for name in (principal, EVERYONE, *containers_of(connection, principal))]
-    naming = sa.select(policy_principals.c.policy_id).where(
-        policy_principals.c.principal.in_(names)
-    )
-    return policies.c.policy_id.in_(naming)

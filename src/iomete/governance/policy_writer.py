@@ -14,9 +14,10 @@ from iomete.catalog.tables import tags
 from iomete.errors import AlreadyExistsError
 from iomete.governance.checks import PolicyChecks, Problems
 from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
-from iomete.governance.documents import Document, all_principals
+from iomete.governance.documents import Document, all_principals, tags_of
 from iomete.governance.existence import check_against_tables
 from iomete.governance.interchange import check_against_all_tables, read_documents
+from iomete.governance.patterns import has_wildcard
 from iomete.governance.policy_records import (
     Change,
     Policy,
@@ -34,7 +35,6 @@ from iomete.governance.specifications import (
     from_document,
     to_document,
 )
-from iomete.governance.targets import TargetKind
 from iomete.names import nearest
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def _check_references(connection: sa.Connection, spec: Specification) -> None:
 def _note_missing(
     connection: sa.Connection, names: set[PrincipalName], problems: Problems, place: str = "to"
 ) -> None:
-    for name in missing(connection, sorted(names)) if names else ():
+    needed = sorted(name for name in names if not name.is_token)
+    for name in missing(connection, needed) if needed else ():
         error = not_found(connection, name)
         problems.add(place, error.message, hint=error.hint)
 
@@ -190,6 +191,7 @@ def _note_missing(
 def _note_missing_tag(
     connection: sa.Connection, names: set[str], problems: Problems, place: str = "on_tag"
 ) -> None:
+    names = {name for name in names if not has_wildcard(name)}
     if not names:
         return
     defined = set(connection.execute(sa.select(tags.c.tag)).scalars())
@@ -197,10 +199,6 @@ def _note_missing_tag(
         alike = nearest(name, defined)
         hint = f"did you mean `{alike}`?" if alike else f'lake.tags.define("{name}")'
         problems.add(place, f"tag `{name[:80]}` does not exist", hint=hint)
-
-
-def _tags_of(document: Document) -> set[str]:
-    return set(document["resources"].get(TargetKind.TAG, {}).get("values", ()))
 
 
 def _check_documents(
@@ -215,7 +213,7 @@ def _check_documents(
     for document in documents:
         place = f"policy `{document['name']}`"
         _note_missing(connection, all_principals(document) & unknown, problems, place)
-        _note_missing_tag(connection, _tags_of(document), problems, place)
+        _note_missing_tag(connection, tags_of(document), problems, place)
 
 
 def _free_name(

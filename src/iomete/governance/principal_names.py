@@ -1,4 +1,8 @@
-"""Principals as they are written: `user:alice`, `group:analysts`, `role:auditor`, `everyone`."""
+"""Principals as they are written: `user:alice`, `group:analysts`, `role:auditor`, `everyone`.
+
+Policies may also name `{OWNER}`, whoever owns the table that is asked for, and `{USER}`, whoever
+asks. No principal can have such a name.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ class PrincipalKind(StrEnum):
 
 
 _KINDS = frozenset(kind.value for kind in PrincipalKind)
+_WILDCARDS = frozenset("*?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +36,12 @@ class PrincipalName:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}"
+        return self.name if self.is_token else f"{self.kind}:{self.name}"
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it stands for somebody who is known only when a question is asked."""
+        return self.kind is PrincipalKind.USER and self.name in USER_TOKENS
 
     @property
     def words(self) -> str:
@@ -58,6 +68,12 @@ class PrincipalName:
         return cls(bare, _checked(text))
 
 
+USER_TOKENS = ("{USER}", "{OWNER}")
+"""Ranger's words for who asks and for who owns what is asked for (`RangerPolicyEngine`), among the
+users of a policy and in what it is on."""
+
+ASKER, OWNER = (PrincipalName(PrincipalKind.USER, token) for token in USER_TOKENS)
+
 EVERYONE_WORD = "everyone"
 EVERYONE = PrincipalName(PrincipalKind.GROUP, "public")
 """The group that everyone is in, by Ranger's name (`RangerPolicyEngine.GROUP_PUBLIC`)."""
@@ -81,12 +97,33 @@ def parse_principals(
     return tuple(dict.fromkeys(PrincipalName.parse(text, bare=bare) for text in value))
 
 
+def parse_grantees(value: str | Iterable[str]) -> tuple[PrincipalName, ...]:
+    """Read whom a policy is for: principals, `{OWNER}` and `{USER}`; as `parse_principals`.
+
+    Raises:
+        ConfigurationError: One of them is none of these.
+    """
+    listed = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
+    tokens = {OWNER.name: OWNER, ASKER.name: ASKER}
+    return tuple(
+        dict.fromkeys(
+            tokens[text] if text in USER_TOKENS else PrincipalName.parse(text) for text in listed
+        )
+    )
+
+
 def check_new(name: PrincipalName) -> PrincipalName:
     """Return the name of a principal to be made, if it can't be taken for another's.
 
     Raises:
-        ConfigurationError: The name is reserved.
+        ConfigurationError: The name is reserved, or would be a pattern where a policy is on
+            something named after its user.
     """
+    if found := sorted(_WILDCARDS.intersection(name.name)):
+        raise ConfigurationError(
+            f"`{name.name}` holds `{found[0]}`, which is a wildcard in policies.",
+            hint="use another name",
+        )
     if name.name.casefold() in {EVERYONE_WORD, EVERYONE.name}:
         raise ConfigurationError(
             f"`{name.name}` is reserved: it means everyone.", hint="use another name"
@@ -121,7 +158,7 @@ def _checked(name: str) -> str:
     if len(name) > MAX_NAME_CHARACTERS:
         problem = f"it has {len(name)} characters, and {MAX_NAME_CHARACTERS} are allowed"
     elif "{" in name or "}" in name:
-        problem = "braces are not allowed"
+        problem = "braces are only in `{OWNER}` and `{USER}`, of which policies know"
     elif ":" in name and name.partition(":")[0] in _KINDS:
         problem = "the kind is written twice"
     if problem:

@@ -13,8 +13,8 @@ from iomete.errors import ConfigurationError, InvalidPolicyError
 from iomete.governance.documents import Priority
 from iomete.governance.macros import macro_problem
 from iomete.governance.masks import make_mask
-from iomete.governance.patterns import has_wildcard, parse_pattern
-from iomete.governance.principal_names import parse_principals
+from iomete.governance.patterns import has_wildcard, parse_pattern, without_tokens
+from iomete.governance.principal_names import parse_grantees
 from iomete.governance.specifications import SELECT, PolicyKind, Specification
 from iomete.governance.targets import (
     Target,
@@ -85,7 +85,7 @@ def _with_principals(
             continue
         value = given.pop(name)
         with problems.at(name):
-            named = parse_principals(() if value is None else value)
+            named = parse_grantees(() if value is None else value)
             spec = replace(spec, to=named) if name == "to" else replace(spec, except_=named)
             if name == "to" and not named:
                 problems.add(name, "nobody is named", hint='"user:alice", "group:analysts"')
@@ -142,11 +142,14 @@ def _with_target(
         given.pop("columns", None)
         return spec
     for place, value in named.items():
-        columns = spec.target.columns
+        before = spec.target
         with problems.at(place):
-            spec = replace(spec, target=_target(place, value, kind_of))
-            if spec.target.kind is TargetKind.TABLE:
-                spec = replace(spec, target=replace(spec.target, columns=columns))
+            target = _target(place, value, kind_of)
+            if target.kind is TargetKind.TABLE:
+                target = replace(
+                    target, columns=before.columns, except_columns=before.except_columns
+                )
+            spec = replace(spec, target=target)
     if spec.target == NOWHERE:
         if not named:
             problems.add("on", "nothing is named", hint="give `on`, `on_path` or `on_tag`")
@@ -169,8 +172,8 @@ def _target(place: str, value: Name, kind_of: KindOf) -> Target:
     if place == "on_path":
         return path_target(value)  # type: ignore[arg-type]  # it refuses what isn't text
     if place == "on_tag":
-        if not isinstance(value, str) or not value:
-            raise ConfigurationError("A tag is named by text.")
+        if not isinstance(value, str) or not value or without_tokens(value) != value:
+            raise ConfigurationError("A tag is named by text, with `*` and `?` as wildcards.")
         return tag_target(value)
     parts = parse_pattern(value)
     if len(parts) < 3:
@@ -182,26 +185,45 @@ def _target(place: str, value: Name, kind_of: KindOf) -> Target:
 
 
 def _with_columns(spec: Specification, given: dict[str, Any], problems: Problems) -> Specification:
-    if "columns" not in given:
-        return spec
-    columns = given.pop("columns")
-    if columns is None and spec.kind is not PolicyKind.MASK:
-        return replace(spec, target=replace(spec.target, columns=()))
-    place = "column" if spec.kind is PolicyKind.MASK else "columns"
-    if spec.kind is PolicyKind.FILTER or spec.target.kind is not TargetKind.TABLE:
-        if spec.kind is not PolicyKind.MASK:  # of which that was said
-            problems.add(place, "only of tables can columns be named")
-        return spec
-    listed = [columns] if isinstance(columns, str) else columns
+    """Add the columns that a policy is on, or those that it isn't on; one undoes the other."""
+    names = [name for name in ("columns", "except_columns") if given.get(name) is not None]
+    if len(names) > 1:
+        problems.add("except_columns", "`columns` are named as well", hint="name one of them")
+    for name in ("columns", "except_columns"):
+        if name in given and not (name == "except_columns" and spec.kind is PolicyKind.MASK):
+            spec = _with_listed(spec, name, given.pop(name), problems)
+    return spec
+
+
+def _with_listed(
+    spec: Specification, name: str, named: object, problems: Problems
+) -> Specification:
+    is_mask = spec.kind is PolicyKind.MASK
+    values: tuple[str, ...] = ()
+    if named is not None or is_mask:
+        if spec.kind is PolicyKind.FILTER or spec.target.kind is not TargetKind.TABLE:
+            if not is_mask:  # of which that was said
+                problems.add(name, "only of tables can columns be named")
+            return spec
+        values = _columns(spec.kind, "column" if is_mask else name, named, problems)
+    if name == "columns":
+        target = replace(spec.target, columns=values)
+        return replace(spec, target=replace(target, except_columns=()) if values else target)
+    target = replace(spec.target, except_columns=values)
+    return replace(spec, target=replace(target, columns=()) if values else target)
+
+
+def _columns(kind: PolicyKind, place: str, named: object, problems: Problems) -> tuple[str, ...]:
+    listed = [named] if isinstance(named, str) else named
     if not isinstance(listed, Iterable) or not (listed := list(listed)):
         problems.add(place, "none is named")
-        return spec
+        return ()
     values: list[str] = []
     for column in listed:
         with problems.at(place):
             values.append(column_value(column))
-            _refuse_fields(spec.kind, column)
-    return replace(spec, target=replace(spec.target, columns=tuple(dict.fromkeys(values))))
+            _refuse_fields(kind, column)
+    return tuple(dict.fromkeys(values))
 
 
 def _refuse_fields(kind: PolicyKind, column: Name) -> None:
@@ -229,7 +251,8 @@ def _with_actions(spec: Specification, given: dict[str, Any], problems: Problems
             hint = f"did you mean `{alike}`?" if alike else f"one of {', '.join(known)}"
             on = "paths" if known is PATH_ACTIONS else "tables"
             problems.add("actions", f"`{str(action)[:80]}` is no action on {on}", hint=hint)
-    if spec.target.columns and set(spec.actions) != {SELECT}:
+    named_columns = spec.target.columns or spec.target.except_columns
+    if named_columns and set(spec.actions) != {SELECT}:
         problems.add(
             "columns", "only `select` is on columns", hint="give other actions in another call"
         )

@@ -23,14 +23,16 @@ from iomete.governance.documents import (
     PolicyType,
     Priority,
     access_item,
+    all_resources,
+    denies_all_else,
     mask_item,
     policy_document,
     principals_of,
     row_filter_item,
 )
 from iomete.governance.masks import Mask
-from iomete.governance.targets import Target, TargetKind
-from iomete.governance.validity import from_schedule, to_schedule
+from iomete.governance.targets import ANY, Target, TargetKind
+from iomete.governance.validity import period_of, to_schedule
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 SELECT = "select"
 _UNMASKED = Mask(type="MASK_NONE")
+_GIVEN_BY_THE_STORE = frozenset({"id", "version", "isEnabled"})
 
 
 class PolicyKind(StrEnum):
@@ -82,6 +85,8 @@ class Specification:
                 does = "filter rows of"
             case _:
                 columns = f"({', '.join(self.target.columns)})" if self.target.columns else ""
+                if self.target.except_columns:
+                    columns = f"(all but {', '.join(self.target.except_columns)})"
                 does = f"{self.kind} {', '.join(self.actions)}{columns} on"
         return _shortened(f"{does} {self.target.text} to {', '.join(map(str, self.to))}")
 
@@ -109,8 +114,10 @@ def from_document(document: Document) -> Specification:
         InvalidPolicyError: One call can't have made this document.
     """
     kind = kind_of(document)
+    if kind is PolicyKind.ACCESS or denies_all_else(document):
+        raise _not_of_one_call(document)
     schedules = document.get("validitySchedules") or [{}]
-    valid_from, valid_until = from_schedule(schedules[0])
+    valid_from, valid_until = period_of(schedules[0])
     spec = Specification(
         kind=kind,
         target=Target.from_resources(document["resources"]),
@@ -122,13 +129,17 @@ def from_document(document: Document) -> Specification:
         valid_until=valid_until,
     )
     spec = _with_items(spec, document)
-    written = to_document(spec)
-    if any(document.get(member) != value for member, value in written.items()):
-        raise InvalidPolicyError(
-            [f"policy `{spec.name}` says more than one call can"],
-            hint="change its document: export it, and import it with replace=True",
-        )
+    said = {member: v for member, v in document.items() if member not in _GIVEN_BY_THE_STORE}
+    if said != to_document(spec):
+        raise _not_of_one_call(document)
     return spec
+
+
+def _not_of_one_call(document: Document) -> InvalidPolicyError:
+    return InvalidPolicyError(
+        [f"policy `{document['name']}` says more than one call can"],
+        hint="change its document: export it, and import it with replace=True",
+    )
 
 
 def kind_of(document: Document) -> PolicyKind:
@@ -138,19 +149,30 @@ def kind_of(document: Document) -> PolicyKind:
         return PolicyKind.MASK
     if policy_type is PolicyType.ROW_FILTER:
         return PolicyKind.FILTER
-    allows, denies = document.get(ITEMS[policy_type]), document.get(DENIED)
+    allows = document.get(ITEMS[policy_type])
+    denies = document.get(DENIED) or denies_all_else(document)
     if allows and denies:
         return PolicyKind.ACCESS
     return PolicyKind.DENY if denies else PolicyKind.GRANT
 
 
 def target_text(document: Document) -> str:
-    """Return what a document is on as people write it; of imported ones, that of its values."""
-    try:
-        return Target.from_resources(document["resources"]).text
-    except InvalidPolicyError:
-        values = (",".join(r.get("values", ())) for r in document["resources"].values())
-        return _shortened(".".join(values))
+    """Return what a document is on as people write it; of imported ones, that of its values.
+
+    What is excluded is written `* but hr`, several resources with ` and ` between them.
+    """
+    texts = []
+    for resources in all_resources(document):
+        try:
+            texts.append(Target.from_resources(resources).text)
+        except InvalidPolicyError:
+            texts.append(".".join(_level_text(level) for level in resources.values()))
+    return _shortened(" and ".join(texts))
+
+
+def _level_text(resource: Document) -> str:
+    values = ",".join(resource.get("values", ()))
+    return f"{ANY} but {values}" if resource.get("isExcludes") else values
 
 
 def _items(spec: Specification, prefix: str) -> tuple[PolicyType, dict[str, list[Document]]]:

@@ -5,7 +5,7 @@ A target is exactly one `resources` member of a Ranger policy, and can be read b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,16 @@ from iomete.catalog.governed_names import (
     governed_namespace,
 )
 from iomete.errors import InvalidNameError, InvalidPolicyError
-from iomete.governance.patterns import has_wildcard, parse_pattern, patterns_meet, write_part
-from iomete.names import SESSION_CATALOG, NamespaceName, lower
+from iomete.governance.patterns import (
+    fold_pattern,
+    has_wildcard,
+    parse_pattern,
+    patterns_meet,
+    without_tokens,
+    write_part,
+)
+from iomete.governance.principal_names import ASKER, OWNER
+from iomete.names import SESSION_CATALOG, NamespaceName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +50,8 @@ class TargetKind(StrEnum):
 class Target:
     """What a policy is on, in the spelling of policies; parts may be patterns.
 
-    `namespace` is its levels joined by dots; `columns` are empty for all of a table's columns, and
-    a field inside a struct is the path joined by dots.
+    `namespace` is its levels joined by dots; `columns` are empty for all of a table's columns, but
+    for `except_columns`; a field inside a struct is the path joined by dots.
     """
 
     kind: TargetKind
@@ -51,6 +59,7 @@ class Target:
     namespace: str = ""
     table: str = ""
     columns: tuple[str, ...] = ()
+    except_columns: tuple[str, ...] = ()
     path: str = ""
     tag: str = ""
 
@@ -84,11 +93,13 @@ class Target:
             "catalog": [self.catalog],
             "namespace": self._namespaces(),
             "table": [self.table or ANY],
-            "column": list(self.columns) or [ANY],
         }
-        if not with_columns:
-            del levels["column"]
-        return {level: {"values": values} for level, values in levels.items()}
+        resources: dict[str, Any] = {level: {"values": v} for level, v in levels.items()}
+        if with_columns and self.except_columns:
+            resources["column"] = {"values": list(self.except_columns), "isExcludes": True}
+        elif with_columns:
+            resources["column"] = {"values": list(self.columns) or [ANY]}
+        return resources
 
     @classmethod
     def from_resources(cls, resources: Mapping[str, Mapping[str, Any]]) -> Target:
@@ -98,7 +109,12 @@ class Target:
             InvalidPolicyError: No target is written like this.
         """
         values = {level: list(resource.get("values", ())) for level, resource in resources.items()}
+        excluded = ()
+        if resources.get("column", {}).get("isExcludes"):
+            excluded = tuple(values.pop("column"))
         target = _read(values)
+        if target is not None:
+            target = replace(target, except_columns=excluded)
         if target is None or not any(
             resources == target.resources(with_columns=with_columns)
             for with_columns in (True, False)
@@ -134,7 +150,7 @@ def named_target(parts: Sequence[str], kind: TargetKind) -> Target:
             kind=kind,
             catalog=catalog,
             namespace=namespace,
-            table=lower(table) if catalog == SESSION_CATALOG else table,
+            table=fold_pattern(table) if catalog == SESSION_CATALOG else table,
         )
     )
 
@@ -142,8 +158,8 @@ def named_target(parts: Sequence[str], kind: TargetKind) -> Target:
 def path_target(path: str) -> Target:
     """Return the target of a path and all below it.
 
-    `*` alone is every path. Slashes at its end don't count. `s3a` and `s3n` are `s3`, and a local
-    path has no scheme.
+    `*` alone is every path, `{USER}` in it the name of who asks. Slashes at its end don't count.
+    `s3a` and `s3n` are `s3`, and a local path has no scheme.
 
     Raises:
         InvalidNameError: It isn't an absolute path or URL, or Ranger would read it otherwise.
@@ -152,9 +168,12 @@ def path_target(path: str) -> Target:
         return Target(kind=TargetKind.PATH, path=ANY)
     scheme, found, rest = path.partition("://") if isinstance(path, str) else ("", "", "")
     problem = None
+    bare = path.replace(ASKER.name, "") if isinstance(path, str) else ""
     if not isinstance(path, str) or not (path.startswith("/") or (found and scheme and rest)):
         problem = "it is not absolute"
-    elif not path.isprintable() or any(c in path for c in _FORBIDDEN_IN_PATHS):
+    elif OWNER.name in path:
+        problem = "a path has no owner"
+    elif not path.isprintable() or any(c in bare for c in _FORBIDDEN_IN_PATHS):
         problem = "it holds braces, backslashes or invisible characters"
     elif {".", ".."}.intersection(path.split("/")) or "//" in rest.lstrip("/"):
         problem = "it has empty steps, `.` or `..`"
@@ -183,7 +202,7 @@ def column_value(name: str | Sequence[str]) -> str:
     """
     parts = parse_pattern(name)
     if any(has_wildcard(part) for part in parts):
-        return ".".join(lower(part) for part in parts)
+        return ".".join(fold_pattern(part) for part in parts)
     return governed_column(parts)
 
 
@@ -205,6 +224,7 @@ def _values(resource: Mapping[str, Any]) -> Sequence[str]:
 
 def _values_meet(level: str, one: str, other: str) -> bool:
     if level == "path":
+        one, other = without_tokens(one), without_tokens(other)
         above, below = sorted((one.rstrip("/"), other.rstrip("/")), key=len)
         return patterns_meet(one, other) or f"{below}/".startswith(f"{above}/")
     return patterns_meet(one, other)
@@ -215,7 +235,7 @@ def _namespace(catalog: str, levels: tuple[str, ...]) -> tuple[str, str]:
         return governed_namespace(NamespaceName(catalog, levels))
     catalog = catalog if has_wildcard(catalog) else governed_catalog(catalog)
     namespace = ".".join(levels)
-    return catalog, lower(namespace) if catalog == SESSION_CATALOG else namespace
+    return catalog, fold_pattern(namespace) if catalog == SESSION_CATALOG else namespace
 
 
 def _read(values: dict[str, list[str]]) -> Target | None:

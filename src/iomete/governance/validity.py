@@ -1,13 +1,20 @@
-"""When a policy is in force: Ranger's validity schedules (`RangerValiditySchedule`), in UTC."""
+"""When a policy is in force: Ranger's validity schedules (`RangerValiditySchedule`).
+
+We write them in UTC; imported ones may be in another time zone, which then counts.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import zoneinfo
+from datetime import UTC, datetime, tzinfo
+from functools import cache
 from typing import Any
 
 from iomete.errors import InvalidPolicyError
 
 _FORMAT = "%Y/%m/%d %H:%M:%S"
+_UTC_NAMES = frozenset({"UTC", "GMT"})
+_PLACE = "validitySchedules"
 
 Moment = datetime | str
 """A point in time: a datetime or ISO 8601 text; without a time zone it is in UTC."""
@@ -65,30 +72,53 @@ def to_schedule(valid_from: datetime | None, valid_until: datetime | None) -> di
     return schedule | {"timeZone": "UTC", "recurrences": []}
 
 
-def from_schedule(schedule: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """Read what `to_schedule` wrote.
+def period_of(schedule: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """Return when a schedule begins and ends, in UTC; what recurs within is left out.
 
     Raises:
-        InvalidPolicyError: It is another kind of schedule.
+        InvalidPolicyError: It can't be read.
     """
-    if schedule.get("recurrences"):
-        raise InvalidPolicyError(["validitySchedules: recurrences are not supported"])
-    zone = schedule.get("timeZone") or "GMT"  # which is what Ranger takes it for
-    if zone not in {"UTC", "GMT"}:
-        raise InvalidPolicyError([f"validitySchedules: time zone `{zone}` is not UTC"])
-    return (_read(schedule.get("startTime")), _read(schedule.get("endTime")))
+    zone = _zone(schedule.get("timeZone") or "GMT")  # which is what Ranger takes it for
+    return (_read(schedule.get("startTime"), zone), _read(schedule.get("endTime"), zone))
+
+
+def check_schedule(schedule: dict[str, Any]) -> None:
+    """Refuse a schedule that says nothing, or nothing that makes sense.
+
+    Raises:
+        InvalidPolicyError: It has no time, unreadable ones, or an end before its beginning.
+    """
+    begins, ends = period_of(schedule)
+    if begins is None and ends is None and not schedule.get("recurrences"):
+        raise InvalidPolicyError(
+            [f"{_PLACE}: one says no time"], hint="give startTime, endTime or recurrences"
+        )
+    if begins and ends and ends <= begins:
+        raise InvalidPolicyError([f"{_PLACE}: endTime is not after startTime"])
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    if name in _UTC_NAMES:
+        return UTC
+    if name not in zoneinfo.available_timezones():
+        raise InvalidPolicyError(
+            [f"{_PLACE}: `{name[:80]}` is no time zone"],
+            hint="name one as Europe/Berlin, or UTC; abbreviations are ambiguous",
+        )
+    return zoneinfo.ZoneInfo(name)
 
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(_FORMAT)
 
 
-def _read(text: str | None) -> datetime | None:
+def _read(text: str | None, zone: tzinfo) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
-    except (TypeError, ValueError) as error:
+        return datetime.strptime(text, _FORMAT).replace(tzinfo=zone).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidPolicyError(
-            [f"validitySchedules: `{text}` is not a time as yyyy/MM/dd HH:mm:ss"]
+            [f"{_PLACE}: `{text[:80]}` is not a time as yyyy/MM/dd HH:mm:ss"]
         ) from error

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import string
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from iomete.errors import ConfigurationError, InvalidPolicyError
 from iomete.governance.document_rules import check_document
 from iomete.governance.documents import Priority, to_json
 from iomete.governance.masks import make_mask
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
+from iomete.governance.patterns import has_wildcard
+from iomete.governance.principal_names import ASKER, OWNER, PrincipalKind, PrincipalName
 from iomete.governance.requests import PATH_ACTIONS, TABLE_ACTIONS
 from iomete.governance.specifications import (
     PolicyKind,
@@ -27,11 +29,10 @@ from support.governed_world import World
 
 letters = st.characters(codec="utf-8", exclude_characters="*?{}.\\", exclude_categories=("C", "Z"))
 parts = st.text(letters, min_size=1, max_size=12)
-patterns = st.text(string.ascii_letters + "*?_", min_size=1, max_size=8).filter(
-    lambda text: "*" in text or "?" in text
-)
+pieces = st.sampled_from([*(string.ascii_letters + "*?_"), "{USER}", "{OWNER}"])
+patterns = st.lists(pieces, min_size=1, max_size=8).map("".join).filter(has_wildcard)
 levels = st.lists(parts, min_size=1, max_size=3)
-names = st.builds(
+names = st.sampled_from([OWNER, ASKER]) | st.builds(
     PrincipalName, st.sampled_from(PrincipalKind), parts.filter(lambda n: ":" not in n)
 )
 people = st.lists(names, min_size=1, max_size=4, unique=True)
@@ -47,12 +48,10 @@ def table_targets(draw: st.DrawFn, *, columns: bool) -> Target:
     if not columns:
         return target
     named = st.lists(parts | patterns, min_size=1, max_size=3, unique_by=lambda text: text.lower())
-    values = tuple(dict.fromkeys(column_value([c]) if not set("*?") & set(c) else column_value(c)
-                                 for c in draw(named)))  # fmt: skip
-    if values == ("*",):
-        values = ()
-    return Target(kind=target.kind, catalog=target.catalog, namespace=target.namespace,
-                  table=target.table, columns=values)  # fmt: skip
+    values = tuple(dict.fromkeys(column_value(c if has_wildcard(c) else [c]) for c in draw(named)))
+    if draw(st.booleans()):
+        return replace(target, except_columns=values)
+    return replace(target, columns=() if values == ("*",) else values)
 
 
 @st.composite
@@ -208,6 +207,21 @@ def minimal(**changes: Any) -> dict[str, Any]:
 ITEM = minimal()["policyItems"][0]
 
 
+BEGINNINGS = {
+    "minute": "0", "hour": "9", "dayOfWeek": "2-6", "dayOfMonth": None, "month": "*", "year": "*",
+}  # fmt: skip
+
+
+def recurring(**changes: Any) -> dict[str, Any]:
+    interval = changes.pop("interval", {"hours": 8})
+    schedule = {member: v for member, v in (BEGINNINGS | changes).items() if v is not None}
+    one = {
+        "timeZone": "Europe/Berlin",
+        "recurrences": [{"schedule": schedule, "interval": interval}],
+    }
+    return minimal(validitySchedules=[one])
+
+
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
@@ -220,16 +234,52 @@ ITEM = minimal()["policyItems"][0]
         (minimal(resources={"database": {"values": ["x"]}}), "database is no resource"),
         (minimal(resources={}), "nothing is no resource"),
         (minimal(resources={"catalog": {"values": []}}), "values"),
-        (minimal(resources={"catalog": {"values": ["{USER}"]}}), "braces"),
-        (minimal(resources={"catalog": {"values": ["a"], "isExcludes": True}}), "isExcludes"),
+        (minimal(resources={"catalog": {"values": ["{TABLE}"]}}), "braces .* than {USER} and"),
+        (minimal(resources={"catalog": {"values": ["{USER"]}}), "braces"),
+        (
+            minimal(
+                resources={"path": {"values": ["/a"], "isExcludes": True}},
+                policyItems=[ITEM | {"accesses": [{"type": "read"}]}],
+            ),
+            "path: isExcludes isn't enforced",
+        ),
+        (
+            minimal(
+                service="iomete_tag",
+                resources={"tag": {"values": ["PII"], "isExcludes": True}},
+                policyItems=[ITEM | {"accesses": [{"type": "iomete:select"}]}],
+            ),
+            "tag: isExcludes isn't enforced",
+        ),
+        (
+            minimal(
+                service="iomete_tag",
+                resources={"tag": {"values": ["{USER}"]}},
+                policyItems=[ITEM | {"accesses": [{"type": "iomete:select"}]}],
+            ),
+            "tag: .* braces",
+        ),
         (minimal(policyItems=[]), "no items"),
         (minimal(policyItems=[ITEM | {"users": []}]), "names nobody"),
-        (minimal(policyItems=[ITEM | {"users": ["{OWNER}"]}]), "braces"),
+        (minimal(policyItems=[ITEM | {"users": ["{GROUP}"]}]), "braces"),
+        (minimal(policyItems=[ITEM | {"users": ["{owner}"]}]), "braces"),
+        (minimal(policyItems=[ITEM | {"groups": ["{OWNER}"]}]), "braces"),
         (minimal(policyItems=[ITEM | {"accesses": [{"type": "selct"}]}]), "`selct` is no action"),
         (minimal(policyItems=[ITEM | {"accesses": [{"type": "read"}]}]), "`read` is no action"),
-        (minimal(policyItems=[ITEM | {"delegateAdmin": True}]), "delegateAdmin"),
-        (minimal(policyItems=[ITEM | {"conditions": [{"type": "ip"}]}]), "conditions"),
-        (minimal(isDenyAllElse=True), "isDenyAllElse"),
+        (minimal(policyItems=[ITEM | {"delegateAdmin": True}]), "delegateAdmin: .*role `admin`"),
+        (
+            minimal(policyItems=[ITEM | {"conditions": [{"type": "ip"}]}]),
+            r"policyItems.0.conditions: is not enforced here.*row filter",
+        ),
+        (minimal(conditions=[{"type": "expression"}]), "valid: conditions: is not enforced"),
+        (minimal(isDenyAllElse=True, denyPolicyItems=[ITEM]), "isDenyAllElse: it denies already"),
+        (
+            minimal(
+                policyType=1, policyItems=[], isDenyAllElse=True,
+                dataMaskPolicyItems=[ITEM | {"dataMaskInfo": {"dataMaskType": "MASK"}}],
+            ),
+            "isDenyAllElse: not in a policy of this type",
+        ),
         (minimal(resources={"catalog": {"values": ["a\\"]}}), "backslashes"),
         (
             minimal(
@@ -238,12 +288,36 @@ ITEM = minimal()["policyItems"][0]
             ),
             "not absolute",
         ),
-        (minimal(additionalResources=[{}]), "additionalResources"),
-        (minimal(zoneName="z"), "zoneName"),
+        (minimal(additionalResources=[{}]), "nothing is no resource"),
+        (
+            minimal(additionalResources=[{"path": {"values": ["/a"]}}]),
+            "tables and paths don't go together",
+        ),
+        (minimal(zoneName="z"), "zoneName: is not enforced here; leave it out"),
         (minimal(unheard="of"), "unheard: is not enforced here"),
         (minimal(validitySchedules=[{"startTime": "2026-01-01"}]), "yyyy/MM/dd"),
-        (minimal(validitySchedules=[{"timeZone": "CET", "endTime": "2026/01/01 00:00:00"}]), "UTC"),
-        (minimal(validitySchedules=[{"recurrences": [{}]}]), "recurrences"),
+        (
+            minimal(validitySchedules=[{"timeZone": "PST", "endTime": "2026/01/01 00:00:00"}]),
+            "`PST` is no time zone",
+        ),
+        (minimal(validitySchedules=[{}]), "says no time"),
+        (
+            minimal(
+                validitySchedules=[
+                    {"startTime": "2026/01/01 00:00:00", "endTime": "2025/01/01 00:00:00"}
+                ]
+            ),
+            "endTime is not after",
+        ),
+        (minimal(validitySchedules=[{"recurrences": [{}]}]), "recurrences.0.schedule"),
+        (recurring(hour="24"), "hour: `24` is not between 0 and 23"),
+        (recurring(hour="18-9"), "hour: `18-9` is not between"),
+        (recurring(hour="*-5"), "hour: .*is not numbers, ranges"),
+        (recurring(minute="*"), "minute: .*is not numbers"),
+        (recurring(month=""), "month: it is empty"),
+        (recurring(dayOfWeek=None), "neither dayOfMonth nor dayOfWeek"),
+        (recurring(interval={}), "interval: lasts no time"),
+        (recurring(interval={"hours": 24}), "interval.hours"),
         (minimal(dataMaskPolicyItems=[ITEM | {"dataMaskInfo": {"dataMaskType": "MASK"}}]), "not"),
         (
             minimal(
@@ -324,3 +398,136 @@ def test_a_richer_ranger_policy_is_kept_but_not_changed_by_arguments(world: Worl
 def test_what_is_no_export_is_refused(world: World, source: Any) -> None:
     with pytest.raises(ConfigurationError):
         world.policies.import_(source)
+
+
+def office_hours() -> dict[str, Any]:
+    return {
+        "startTime": "2026/01/01 00:00:00",
+        "timeZone": "Europe/Berlin",
+        "recurrences": [
+            {
+                "schedule": {
+                    "minute": "0", "hour": "9", "dayOfWeek": "2-6", "month": "*", "year": "*",
+                },
+                "interval": {"days": 0, "hours": 8, "minutes": 0},
+            }
+        ],
+    }  # fmt: skip
+
+
+RICH = [
+    minimal(name="owner", policyItems=[ITEM | {"users": ["{OWNER}", "alice"]}]),
+    minimal(name="asker", policyItems=[ITEM | {"users": ["{USER}"], "groups": ["analysts"]}]),
+    minimal(
+        name="but", resources=minimal()["resources"] | {
+            "column": {"values": ["email", "contact*"], "isExcludes": True}},
+    ),
+    minimal(
+        name="other namespaces", resources=minimal()["resources"] | {
+            "namespace": {"values": ["crm", "crm.*"], "isExcludes": True},
+            "table": {"values": ["*"]},
+        },
+    ),
+    minimal(
+        name="homes", resources=minimal()["resources"] | {
+            "namespace": {"values": ["home.{USER}"]}, "table": {"values": ["{OWNER}_*"]}},
+    ),
+    minimal(name="else", isDenyAllElse=True),
+    minimal(name="nobody", isDenyAllElse=True, policyItems=[]),
+    minimal(
+        name="exceptions", denyPolicyItems=[ITEM | {"groups": ["analysts"]}],
+        allowExceptions=[ITEM | {"users": ["{OWNER}"]}], denyExceptions=[ITEM], policyPriority=1,
+    ),
+    minimal(name="hours", validitySchedules=[
+        office_hours(), {"endTime": "2026/01/01 00:00:00", "timeZone": "UTC", "recurrences": []}]),
+    minimal(name="two", additionalResources=[
+        minimal()["resources"] | {"namespace": {"values": ["sales"]},
+                                  "table": {"values": ["orders"], "isExcludes": True}}]),
+    {
+        "service": "iomete_tag", "name": "tags", "resources": {"tag": {"values": ["PII*"]}},
+        "policyItems": [ITEM | {"accesses": [{"type": "iomete:select"}], "users": ["{OWNER}"]}],
+    },
+    {
+        "service": "iomete", "name": "inbox",
+        "policyItems": [ITEM | {"accesses": [{"type": "read"}]}],
+        "resources": {"path": {"values": ["/inbox/{USER}"], "isRecursive": True}},
+    },
+]  # fmt: skip
+"""All that Ranger's engine enforces here and one call of `lake.policies` can't say."""
+
+
+def test_what_rangers_engine_enforces_survives_a_round_trip(world: World) -> None:
+    people_of(world)
+    world.policies.import_({"policies": RICH})
+    exported = world.policies.export()
+    for one, kept in zip(RICH, exported["policies"], strict=True):
+        assert {member: kept[member] for member in one if one[member]} == {
+            member: _said(member, value) for member, value in one.items() if value
+        }
+    world.policies.import_(exported, replace=True)
+    assert world.policies.export() == exported
+    bundle = json.loads(world.publisher.path.read_bytes())["services"]
+    published = bundle["policies"] + bundle["tagPolicies"]["policies"]
+    assert [p.document for p in world.policies.list()] == sorted(
+        (p for p in published if p["id"] >= 100), key=lambda p: p["id"]
+    )
+
+
+def _said(member: str, value: Any) -> Any:
+    """What a document says once allowed accesses say so."""
+    if not member.endswith(("Items", "Exceptions")):
+        return value
+    return [
+        item | {"accesses": [a | {"isAllowed": True} for a in item["accesses"]]} for item in value
+    ]
+
+
+def test_what_one_call_cannot_say_is_not_changed_by_one(world: World) -> None:
+    people_of(world)
+    for policy in world.policies.import_({"policies": RICH}):
+        if policy.name in {"owner", "asker", "but", "homes", "tags", "inbox"}:
+            resources = policy.document["resources"]
+            changed = world.policies.update(policy.id, to="group:analysts", future=True)
+            assert (changed.to, changed.document["resources"]) == (("group:analysts",), resources)
+            continue
+        with pytest.raises(InvalidPolicyError) as caught:
+            world.policies.update(policy.id, to="group:analysts", future=True)
+        assert "replace=True" in str(caught.value) or "imported" in str(caught.value), policy.name
+        assert world.policies.get(policy.id).version == 1
+
+
+def test_rich_policies_are_described_and_found(world: World) -> None:
+    people_of(world)
+    world.principals.add_user("olga")
+    world.policies.import_({"policies": RICH})
+    by_name = {policy.name: policy for policy in world.policies.list()}
+    assert by_name["owner"].to == ("{OWNER}", "user:alice")
+    assert by_name["but"].on == "lake.crm.customers"
+    assert by_name["other namespaces"].on == "lake.* but crm,crm.*.*.*"
+    assert by_name["two"].on == "lake.crm.customers and lake.sales.* but orders.*"
+    assert [str(by_name[name].kind) for name in ("else", "nobody")] == ["access", "deny"]
+    assert {p.name for p in world.policies.list(principal="olga")} == {"asker", "else", "nobody"}
+    world.owners.set_owner("lake.sales.orders", "olga")
+    for_olga = {p.name for p in world.policies.list(principal="olga")}
+    assert for_olga == {"asker", "else", "nobody", "owner", "exceptions", "tags"}
+    assert "two" in {p.name for p in world.policies.list(resource="lake.sales")}
+    assert "homes" in {p.name for p in world.policies.list(resource="lake.home.ann.x_y")}
+
+
+@pytest.mark.parametrize(
+    ("level", "problem"),
+    [
+        ({"column": {"values": ["emial"], "isExcludes": True}}, "`emial` is not in"),
+        ({"table": {"values": ["custmers"], "isExcludes": True}}, "lake.crm.custmers` does not"),
+        (
+            {"namespace": {"values": ["hr"], "isExcludes": True}, "table": {"values": ["*"]}},
+            "namespace `lake.hr` does not exist",
+        ),
+    ],
+)
+def test_what_is_excluded_has_to_be_there(world: World, level: Any, problem: str) -> None:
+    people_of(world)
+    document = minimal(resources=minimal()["resources"] | level)
+    with pytest.raises(InvalidPolicyError, match=problem):
+        world.policies.import_({"policies": [document]})
+    assert len(world.policies.import_({"policies": [document]}, future=True)) == 1

@@ -4,7 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from iomete.errors import AlreadyExistsError, InvalidPolicyError, PolicyNotFoundError
+from iomete.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    InvalidPolicyError,
+    PolicyNotFoundError,
+)
 from iomete.governance import PolicyConflictWarning
 from support.governed_world import World
 
@@ -63,6 +68,9 @@ def test_a_grant_is_one_ranger_policy(world: World) -> None:
         ("lake.c?m.customers", ["c?m"], "customers"),
         (("lake", "crm", "customers"), ["crm"], "customers"),
         ("SPARK_CATALOG.Default.EVENTS", ["default"], "events"),
+        ("lake.home.{USER}.*", ["home.{USER}"], "*"),
+        ("lake.home.of_{OWNER}", ["home"], "of_{OWNER}"),
+        ("spark_catalog.Homes.T_{USER}", ["homes"], "t_{USER}"),
     ],
 )
 def test_what_a_policy_is_on(
@@ -78,6 +86,61 @@ def test_columns_fold_and_may_be_patterns(world: World) -> None:
         "select", on="lake.crm.customers", columns=["ID", "e*", "id"], to="bob"
     )
     assert values(policy.document, "column") == ["id", "e*"]
+
+
+def test_all_columns_but_some(world: World) -> None:
+    policy = world.policies.grant(
+        "select", on="lake.crm.customers", except_columns=["Email", "contact"], to="bob"
+    )
+    assert policy.document["resources"]["column"] == {
+        "values": ["email", "contact"], "isExcludes": True,
+    }  # fmt: skip
+    assert policy.name == "grant select(all but email, contact) on lake.crm.customers to user:bob"
+    changed = world.policies.update(policy.id, to="alice")
+    assert changed.document["resources"] == policy.document["resources"]
+    changed = world.policies.update(policy.id, columns="id")
+    assert changed.document["resources"]["column"] == {"values": ["id"]}
+    changed = world.policies.update(policy.id, except_columns="id")
+    assert changed.document["resources"]["column"] == {"values": ["id"], "isExcludes": True}
+    changed = world.policies.update(policy.id, except_columns=None)
+    assert changed.document["resources"]["column"] == {"values": ["*"]}
+
+
+def test_a_policy_may_be_for_owners_and_whoever_asks(world: World) -> None:
+    grant = world.policies.grant(
+        "select", on="lake.crm", to=["{OWNER}", "bob"], except_="group:analysts"
+    )
+    assert grant.to == ("{OWNER}", "user:bob")
+    assert grant.name == "grant select on lake.crm to {OWNER}, user:bob"
+    assert grant.document["policyItems"][0]["users"] == ["{OWNER}", "bob"]
+    masks = world.policies.mask(
+        "lake.crm.customers", "email", "hash", to="{USER}", except_="{OWNER}"
+    ).document["dataMaskPolicyItems"]
+    assert [item["users"] for item in masks] == [["{OWNER}"], ["{USER}"]]
+    assert world.policies.update(grant.id, except_="{USER}").to == grant.to
+    assert world.policies.list(principal="alice", kind="mask") != []
+
+
+@pytest.mark.parametrize("name", ["{OWNER}", "{USER}", "user:{OWNER}", "{GROUP}"])
+def test_nobody_is_named_like_an_owner(world: World, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="braces"):
+        world.principals.add_user(name)
+    with pytest.raises(ConfigurationError, match="braces"):
+        world.principals.add_to_group("analysts", name)
+
+
+@pytest.mark.parametrize("name", ["*", "a?c"])
+def test_nobody_is_named_like_a_pattern(world: World, name: str) -> None:
+    """Where a policy is on `{USER}`, such a name would be a wildcard."""
+    with pytest.raises(ConfigurationError, match="wildcard"):
+        world.principals.add_user(name)
+
+
+@pytest.mark.parametrize("one", ["{USER}", "{OWNER}", "everyone"])
+def test_masks_for_owners_and_askers_meet_those_of_anyone(world: World, one: str) -> None:
+    world.policies.mask("lake.crm.customers", "email", "redact", to="bob")
+    with pytest.warns(PolicyConflictWarning):
+        world.policies.mask("lake.crm.{USER}", "email", "nullify", to=one)
 
 
 def test_everyone_is_the_group_public(world: World) -> None:
@@ -99,6 +162,7 @@ def test_everyone_is_the_group_public(world: World) -> None:
         ("file:///data", "/data"),
         ("/", "file:///"),
         ("*", "*"),
+        ("s3a://homes/{USER}/", "s3://homes/{USER}"),
     ],
 )
 def test_a_path_is_granted_with_all_below_it(world: World, path: str, value: str) -> None:
