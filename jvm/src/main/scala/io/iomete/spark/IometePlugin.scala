@@ -18,6 +18,7 @@ class IometePlugin extends SparkPlugin {
     override def init(context: SparkContext, plugin: PluginContext): JMap[String, String] = {
       SupportedSpark.require(context.version)
       IometePlugin.requireExtensions(context.getConf)
+      IometePlugin.requireAuthentication(context.getConf)
       Collections.emptyMap()
     }
 
@@ -33,9 +34,26 @@ object IometePlugin {
   private val first = classOf[IometeExtension].getName
   private val last = classOf[IometeParserExtension].getName
 
+  private val plugins = "spark.plugins"
+  private val connectServer = "org.apache.spark.sql.connect.SparkConnectPlugin"
+  private val interceptors = "spark.connect.grpc.interceptor.classes"
+  // By name: a driver that serves nobody has no need of gRPC's classes.
+  private val authentication = "io.iomete.spark.connect.ConnectAuthentication"
+
   private[spark] def requireExtensions(conf: SparkConf): Unit = {
-    val listed = conf.get(key, "").split(',').map(_.trim).filter(_.nonEmpty).toSeq
+    val listed = names(conf, key)
     val governed = listed.headOption.contains(first) && listed.lastOption.contains(last)
     if (!governed) throw IometeErrors.ungovernedSession(key, first, last, listed)
   }
+
+  /** Sessions of a server that authenticates nobody would run nothing; this says why, and earlier. */
+  private[spark] def requireAuthentication(conf: SparkConf): Unit = {
+    val listed = names(conf, interceptors)
+    if (names(conf, plugins).contains(connectServer) && !listed.contains(authentication)) {
+      throw IometeErrors.unauthenticatedServer(interceptors, authentication, listed.mkString(","))
+    }
+  }
+
+  private def names(conf: SparkConf, key: String): Seq[String] =
+    conf.get(key, "").split(',').map(_.trim).filter(_.nonEmpty).toSeq
 }

@@ -37,6 +37,23 @@ class StartupSuite extends AnyFunSuite {
     }
   }
 
+  test("a Connect server that would authenticate nobody doesn't start") {
+    val server = "org.apache.spark.sql.connect.SparkConnectPlugin"
+    val needed = "io.iomete.spark.connect.ConnectAuthentication"
+    def served(interceptors: String): SparkConf = new SparkConf(false)
+      .set("spark.plugins", s"io.iomete.spark.IometePlugin, $server")
+      .set("spark.connect.grpc.interceptor.classes", interceptors)
+    IometePlugin.requireAuthentication(new SparkConf(false))
+    IometePlugin.requireAuthentication(served(s"a.B, $needed"))
+    Seq("", "a.B", s"$needed.Not").foreach { listed =>
+      val error =
+        intercept[AnalysisException](IometePlugin.requireAuthentication(served(listed)))
+      assert(error.getCondition == "IOMETE_UNAUTHENTICATED_SERVER")
+      assert(error.getMessage.contains(s"Hint: set it to `$needed`"))
+    }
+    assert(Class.forName(needed).getSimpleName == "ConnectAuthentication")
+  }
+
   test("a driver with the plug-in and without the extensions doesn't start") {
     val error = intercept[Throwable](start("org.example.Missing").stop())
     val causes = Iterator.iterate(error)(_.getCause).takeWhile(_ != null).map(_.getMessage)

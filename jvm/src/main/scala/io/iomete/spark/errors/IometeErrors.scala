@@ -48,6 +48,26 @@ object IometeErrors {
   def principalAlreadyBound(bound: String, requested: String): AnalysisException =
     error("IOMETE_PRINCIPAL_ALREADY_BOUND", Map("bound" -> bound, "requested" -> requested))
 
+  def noToken(): AnalysisException = error("IOMETE_NOT_AUTHENTICATED.NO_TOKEN", Map.empty)
+
+  def unknownToken(): AnalysisException =
+    error("IOMETE_NOT_AUTHENTICATED.UNKNOWN_TOKEN", Map.empty)
+
+  def otherUser(principal: String, claimed: String): AnalysisException =
+    error(
+      "IOMETE_NOT_AUTHENTICATED.OTHER_USER",
+      Map("principal" -> principal, "claimed" -> printable(claimed))
+    )
+
+  def tokensUnusable(file: String, problem: String): AnalysisException =
+    error("IOMETE_TOKENS_UNUSABLE", Map("file" -> file, "problem" -> problem))
+
+  def unauthenticatedServer(key: String, needed: String, found: String): AnalysisException =
+    error(
+      "IOMETE_UNAUTHENTICATED_SERVER",
+      Map("key" -> key, "needed" -> needed, "found" -> found)
+    )
+
   def catalogStoreFailed(change: String, cause: Throwable): AnalysisException =
     error(
       "IOMETE_CATALOG_STORE.WRITE_FAILED",
@@ -160,6 +180,25 @@ object IometeErrors {
       "set",
       printable(key),
       "the setting is for administrators"
+    )
+
+  def settingHidden(principal: String, key: String): Refused =
+    refused(
+      "IOMETE_SETTING_HIDDEN",
+      Map("principal" -> principal, "key" -> printable(key)),
+      "read setting",
+      printable(key),
+      "the setting is for administrators"
+    )
+
+  /** What a client asks of a server that no statement could ask. */
+  def requestRefused(principal: String, what: String): Refused =
+    refused(
+      "IOMETE_REQUEST_REFUSED",
+      Map("principal" -> principal, "what" -> printable(what)),
+      "request",
+      printable(what),
+      "the server doesn't take such requests"
     )
 
   def unknownSource(principal: String, what: String): Refused =

@@ -33,26 +33,48 @@ object PrincipalBinding {
       principalOf(session) match {
         case Some(`principal`) =>
         case Some(other)       => throw IometeErrors.principalAlreadyBound(other, principal)
-        case None =>
-          val methods = session.experimental
-          methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal)
+        case None              => put(session, principal)
       }
     }
   }
 
-  /** The principal of this very session, whichever session is active; None means no rights at all. */
-  def principalOf(session: SparkSession): Option[String] =
-    bindingOf(session).map(_.principal)
+  /** The principal of this very session, whichever session is active; None means no rights at all.
+    *
+    * A session that a server opened is bound here, for good, when it is first asked about: before
+    * its first statement is analysed, and so before Spark clones it.
+    */
+  def principalOf(session: SparkSession): Option[String] = bindingsOf(session) match {
+    case Seq(bound) => Some(bound.principal)
+    case Seq()      => bindServed(session)
+    // Several, that someone put there past `bind`: no identity.
+    case _ => None
+  }
 
   /** What the audit trail calls a session and its clones; empty for a session without a principal. */
-  def idOf(session: SparkSession): String = bindingOf(session).fold("")(_.id)
+  def idOf(session: SparkSession): String = bindingsOf(session) match {
+    case Seq(bound) => bound.id
+    case _          => ""
+  }
 
-  private def bindingOf(session: SparkSession): Option[BoundPrincipal] =
-    session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound } match {
-      case Seq(bound) => Some(bound)
-      // None, or several that someone put there past `bind`: no identity.
-      case _ => None
+  private def bindServed(session: SparkSession): Option[String] =
+    session.experimental.synchronized {
+      bindingsOf(session) match {
+        case Seq() =>
+          val user = ServedPrincipals.userOf(session)
+          user.foreach(put(session, _))
+          user
+        case Seq(bound) => Some(bound.principal) // another thread was first
+        case _          => None
+      }
     }
+
+  private def put(session: SparkSession, principal: String): Unit = {
+    val methods = session.experimental
+    methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal)
+  }
+
+  private def bindingsOf(session: SparkSession): Seq[BoundPrincipal] =
+    session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound }
 }
 
 private[identity] final class BoundPrincipal(val principal: String) extends Strategy {

@@ -65,7 +65,7 @@ private final class CommandRights(governed: GovernedSession) {
     case alter: AlterTableCommand => checkAlter(alter)
     case view: CreateViewCommand => checkView(view)
     case describe: DescribeRelation => checkDescribe(describe.relation)
-    case SetCommand(Some((key, Some(_)))) => checkSetting(key)
+    case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
     case _: SetCommand | _: ResetCommand | _: SetCatalogAndNamespace | _: SetNamespaceCommand |
         _: SetCatalogCommand | _: CacheTable | _: CacheTableAsSelect | _: UncacheTable |
         _: ExplainCommand | _: DropTempViewCommand | _: CreateVariable | _: SetVariable |
@@ -173,11 +173,6 @@ private final class CommandRights(governed: GovernedSession) {
         throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
       }
     case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
-  }
-
-  private def checkSetting(key: String): Unit = {
-    val guarded = Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
-    if (guarded.exists(key.startsWith)) throw IometeErrors.settingRefused(governed.principal, key)
   }
 
   private def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)

@@ -1,0 +1,28 @@
+package io.iomete.spark.governance.commands
+
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.GovernanceState
+
+/** The settings that say what data is, where it is, and with which credentials it is read.
+  *
+  * One list for each way to a session's configuration: statements, and what servers take from
+  * clients.
+  */
+object ProtectedSettings {
+  private val prefixes =
+    Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
+
+  def contains(key: String): Boolean = prefixes.exists(key.startsWith)
+
+  /** Raises: IOMETE_SETTING_REFUSED. */
+  def requireMaySet(principal: String, key: String): Unit =
+    if (contains(key) && !isAdmin(principal)) throw IometeErrors.settingRefused(principal, key)
+
+  /** Raises: IOMETE_SETTING_REFUSED. */
+  def requireMayRead(principal: String, key: String): Unit =
+    if (contains(key) && !isAdmin(principal)) throw IometeErrors.settingHidden(principal, key)
+
+  /** Without governance nobody is an administrator. */
+  def isAdmin(principal: String): Boolean =
+    GovernanceState.current.exists(_.engine.isAdmin(principal))
+}
