@@ -80,6 +80,24 @@ def test_hidden_columns_are_absent(lake: iomete.Lakehouse, people: str, newcomer
     assert told(reader, f"SELECT id FROM {people} ORDER BY ssn")[0] == hidden[0]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id FROM {t} WHERE id = max(id)",
+        "SELECT id FROM {t} WHERE id = (SELECT id, name FROM {t})",
+        "SELECT a.id FROM {t} a JOIN {t} b ON a.id = sum(b.id)",
+        "SELECT id FROM (SELECT * FROM {t}) WHERE explode(array(id)) = 1",
+    ],
+)
+def test_plans_in_errors_name_no_hidden_column(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer, query: str
+) -> None:
+    name = newcomer()
+    lake.policies.grant("select", on=people, columns=["id", "name"], to=name)
+    message = told(lake.as_principal(name), query.format(t=people))[1]
+    assert "ssn" not in message, message
+
+
 def test_unrecognised_sources_and_paths_are_refused(
     lake: iomete.Lakehouse, people: str, newcomer: Newcomer
 ) -> None:

@@ -2,7 +2,7 @@ package io.iomete.spark.governance.plan
 
 import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
 import org.apache.spark.sql.catalyst.expressions.Attribute
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan}
 import org.apache.spark.sql.catalyst.rules.RuleId
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -41,9 +41,35 @@ final case class VisibleColumns(
 
   override def maxRows: Option[Long] = child.maxRows
 
+  override protected def stringArgs: Iterator[Any] = name.iterator
+
+  /** Errors print the plan that they are about, which mustn't name what is hidden in it. */
+  override def generateTreeString(
+      depth: Int,
+      lastChildren: java.util.ArrayList[Boolean],
+      append: String => Unit,
+      verbose: Boolean,
+      prefix: String,
+      addSuffix: Boolean,
+      maxFields: Int,
+      printNodeId: Boolean,
+      printOutputColumns: Boolean,
+      indent: Int
+  ): Unit = {
+    val shown = if (hidden.exists(_.isEmpty)) child else VisibleRelation(name.map(_.toString), output)
+    shown.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
+      printNodeId, printOutputColumns, indent)
+  }
+
   override protected def withNewChildrenInternal(
       newChildren: IndexedSeq[LogicalPlan]
   ): LogicalPlan = copy(child = newChildren.head)
+}
+
+/** What plans show of a relation with hidden columns. */
+private final case class VisibleRelation(name: Option[String], output: Seq[Attribute]) extends LeafNode {
+  override def simpleString(maxFields: Int): String =
+    s"Relation ${name.getOrElse("")}${output.map(_.toString).mkString("[", ",", "]")}"
 }
 
 /** A relation that the reader may not know of, made indistinguishable from one that doesn't exist.
