@@ -9,13 +9,13 @@ import org.apache.ranger.plugin.policyengine.{RangerAccessResult, RangerPolicyEn
 
 import io.iomete.spark.governance.decisions._
 
-/** Puts questions about one snapshot to Ranger, as of one moment.
+/** Puts questions about one snapshot to Ranger.
   *
   * Holders of the role `admin` are answered without asking: an override of somebody's making has the
   * same priority as the built-in policies of administrators, and Ranger lets the denial win. They
   * must be able to see and mend what policies do, malformed ones included.
   */
-private final class Deciding(snapshot: Snapshot, time: Long) {
+private final class Deciding(snapshot: Snapshot) {
   import Deciding.ColumnAnswer
 
   private val ranger = snapshot.ranger
@@ -37,9 +37,19 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
       snapshot.namespaces
         .subSet(namespace + ".", namespace + "/") // `/` follows `.`: all that begins with it
         .asScala
-        .exists(below => isAnythingAllowed(name, Seq(catalog, below)))
+        .exists(below => isAnythingAllowed(name, Seq(catalog, below.replace("{USER}", name)))) ||
+      ownedBy(name, Seq(catalog, namespace)).exists(isAnythingAllowed(name, _))
 
-  def isCatalogKnown(name: String, catalog: String): Boolean = isAnythingAllowed(name, Seq(catalog))
+  def isCatalogKnown(name: String, catalog: String): Boolean =
+    isAnythingAllowed(name, Seq(catalog)) || ownedBy(name, Seq(catalog)).exists(isAnythingAllowed(name, _))
+
+  /** The principal's own tables in a catalog or namespace: rights of `{OWNER}` are on each by itself. */
+  private def ownedBy(name: String, within: Seq[String]): Iterator[Seq[String]] = {
+    val above = Deciding.nameParts(within)
+    snapshot.owned(name).iterator.filter(_.startsWith(above)).map { table =>
+      Seq(table.head, table.slice(1, table.size - 1).mkString("."), table.last)
+    }
+  }
 
   def isAllowed(name: String, action: String, parts: Seq[String]): Boolean =
     snapshot.principals.find(name).exists { principal =>
@@ -61,7 +71,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
     }
 
   private def pathAccess(principal: Principal, action: String, path: String): RangerAccessResult =
-    new ranger.Question(principal, action, RangerLibrary.path(path), noTags, time).access
+    new ranger.Question(principal, action, RangerLibrary.path(path), noTags).access
 
   /** Whether the principal is denied something that lies below, or with a wild card may do so.
     *
@@ -83,7 +93,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
   private def access(principal: Principal, action: String, parts: Seq[String]): RangerAccessResult = {
     val resource = RangerLibrary.resource(parts, ownerOf(parts))
-    new ranger.Question(principal, action, resource, tags.of(parts, resource), time).access
+    new ranger.Question(principal, action, resource, tags.of(parts, resource)).access
   }
 
   private def ownerOf(parts: Seq[String]): Option[String] = snapshot.owners.get(Deciding.nameParts(parts.take(3)))
@@ -100,7 +110,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
   private def isAllowedWithin(principal: Principal, action: String, parts: Seq[String]): Boolean = {
     val resource = RangerLibrary.resource(parts, ownerOf(parts))
     val attached = tags.ofOrWithin(parts, resource)
-    new ranger.Question(principal, action, resource, attached, time, RangerLibrary.orWithin).access.getIsAllowed
+    new ranger.Question(principal, action, resource, attached, RangerLibrary.orWithin).access.getIsAllowed
   }
 
   /** Ranger takes a denial on a table for one of the table's own actions, not of its columns. */
@@ -190,7 +200,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
     private def ask(column: String): ranger.Question = {
       val parts = tableParts :+ ResourceNames.column(column)
       val resource = RangerLibrary.resource(parts, owner)
-      new ranger.Question(principal, "select", resource, tags.of(parts, resource), time)
+      new ranger.Question(principal, "select", resource, tags.of(parts, resource))
     }
 
     private def mask(question: ranger.Question): Option[(Mask, Long)] = {
@@ -200,7 +210,7 @@ private final class Deciding(snapshot: Snapshot, time: Long) {
 
     private def filter: Option[RowFilterRule] = {
       val resource = RangerLibrary.resource(tableParts, owner)
-      val answer = new ranger.Question(principal, "select", resource, tags.of(tableParts, resource), time).filter
+      val answer = new ranger.Question(principal, "select", resource, tags.of(tableParts, resource)).filter
       Option.when(answer.isRowFilterEnabled) {
         val (predicate, policy) = snapshot.rules.filters(answer.getFilterExpr)
         RowFilterRule(predicate, policy)

@@ -88,7 +88,7 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
       .orElse(conditions(policy))
       .orElse(kinds(policy))
       .orElse(first(allResources(policy))(resources(_, policyType(policy))))
-      .orElse(first(some(policy.getValiditySchedules))(Schedules.problem))
+      .orElse(first(some(policy.getValiditySchedules))(Schedule.read(_).left.toOption))
       .orElse(first(items(policy))(subjects))
 
   private def zone(policy: RangerPolicy): Option[String] =
@@ -129,7 +129,9 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     else if (values.exists(bare(_).exists(c => c == '{' || c == '}' || c == '\\'))) {
       Some(s"its resource `$level` has a macro other than `{USER}` and `{OWNER}`")
     } else if (level == "path") {
-      values.find(PathNames.policyValue(_).isEmpty).map(v => s"its path `$v` is not absolute")
+      if (isExcluded(resource)) Some("its paths are excluded ones, and who reads a path reads all below it")
+      else if (values.exists(_.contains("{OWNER}"))) Some("its path is named after an owner, and paths have none")
+      else values.find(PathNames.policyValue(_).isEmpty).map(v => s"its path `$v` is not absolute")
     } else None
   }
 
@@ -144,6 +146,9 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
   /** Changes the policy to what Ranger is to see, or says what can't be prepared. */
   private def prepare(policy: RangerPolicy): Option[String] = {
     foldNames(policy)
+    excludeFields(policy)
+    // Ranger drops one without items that isn't audited, even where it denies all else.
+    policy.setIsAuditEnabled(true)
     first(items(policy))(prepareAccess(policy, _))
       .orElse(first(some(policy.getDataMaskPolicyItems).zipWithIndex) { case (item, index) =>
         prepareMask(policy, item, index)
@@ -153,6 +158,8 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
       })
   }
 
+  private def isExcluded(resource: RangerPolicyResource): Boolean = java.lang.Boolean.TRUE == resource.getIsExcludes
+
   private def foldNames(policy: RangerPolicy): Unit = allResources(policy).foreach { resources =>
     def rewrite(level: String)(fold: String => String): Unit = Option(resources.get(level)).foreach { resource =>
       resource.setValues(resource.getValues.asScala.map(fold).asJava)
@@ -160,12 +167,19 @@ private final class PolicyCheck(definition: RangerServiceDef, service: String) {
     rewrite("path")(value => PathNames.policyValue(value).getOrElse(value))
     rewrite("catalog")(name => if (name.equalsIgnoreCase(sessionCatalog)) sessionCatalog else name)
     val isOfSession = Option(resources.get("catalog")).exists { catalog =>
-      java.lang.Boolean.TRUE != catalog.getIsExcludes && catalog.getValues.asScala.forall(_ == sessionCatalog)
+      !isExcluded(catalog) && catalog.getValues.asScala.forall(_ == sessionCatalog)
     }
     if (isOfSession) Seq("namespace", "table").foreach {
       rewrite(_)(name => if (name.contains('{')) name else name.toLowerCase(Locale.ROOT))
     }
   }
+
+  /** A column is excluded with its fields, which Ranger takes for columns of other names. */
+  private def excludeFields(policy: RangerPolicy): Unit =
+    allResources(policy).flatMap(resources => Option(resources.get("column"))).filter(isExcluded).foreach { columns =>
+      val names = columns.getValues.asScala.toSeq
+      columns.setValues((names ++ names.map(_ + ".*")).distinct.asJava)
+    }
 
   /** Writes out what an access type implies.
     *

@@ -11,16 +11,16 @@ import scala.util.control.NonFatal
   */
 private final class PolicySource(file: Path) {
   private var seen: Option[PolicySource.FileState] = None
-  @volatile private var loaded: Snapshot = first()
+  @volatile private var loaded: Published = first()
   @volatile private var trouble: Option[String] = None
 
   /** The last bundle that could be used. */
-  def snapshot: Snapshot = loaded
+  def published: Published = loaded
 
   /** Why the file isn't in force, as long as it isn't. */
   def problem: Option[String] = trouble
 
-  /** Looks at the file now. Whether another snapshot is in force. */
+  /** Looks at the file now. Whether another bundle is in force. */
   def refresh(): Boolean = synchronized {
     val before = loaded
     try look()
@@ -55,15 +55,15 @@ private final class PolicySource(file: Path) {
       refuse(s"has version ${bundle.version}, and version ${loaded.version} is in force")
     }
     if (bundle.version == loaded.version) refuse(s"is another one with the same version ${bundle.version}")
-    loaded = Snapshot.of(bundle)
+    loaded = Published.of(bundle)
   }
 
-  private def first(): Snapshot =
+  private def first(): Published =
     try {
       val state = PolicySource.stateOf(file)
-      val snapshot = Snapshot.of(Bundle.read(Files.readAllBytes(file)))
+      val published = Published.of(Bundle.read(Files.readAllBytes(file)))
       seen = Some(state)
-      snapshot
+      published
     } catch {
       case NonFatal(error) =>
         throw new UnusableBundle(

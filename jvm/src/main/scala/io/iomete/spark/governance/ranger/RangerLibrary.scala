@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.ranger
 
-import java.util.{ArrayList => JArrayList, Date, HashMap => JHashMap, Properties, Set => JSet}
+import java.util.{ArrayList => JArrayList, HashMap => JHashMap, Properties, Set => JSet}
 
 import scala.jdk.CollectionConverters._
 
@@ -38,7 +38,6 @@ private final class RangerLibrary(access: Seq[RangerPolicy], tag: Seq[RangerPoli
       action: String,
       resource: RangerAccessResourceImpl,
       tags: JSet[RangerTagForEval],
-      time: Long,
       scope: RangerAccessRequestImpl => Unit = _ => ()
   ) {
     private lazy val plain = request()
@@ -77,7 +76,6 @@ private final class RangerLibrary(access: Seq[RangerPolicy], tag: Seq[RangerPoli
     private def request(): RangerAccessRequestImpl = {
       resource.setServiceDef(definition)
       val request = new RangerAccessRequestImpl(resource, action, principal.name, principal.groups, principal.roles)
-      request.setAccessTime(new Date(time))
       scope(request)
       request
     }

@@ -14,7 +14,7 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   import RangerPolicyEngine._
 
   private val lock = new Object
-  @volatile private var current = State(source.snapshot, 1, now())
+  @volatile private var current = State.first(source.published, now())
   private val watcher = new Watcher(() => { val _ = refresh() })
   watcher.start()
 
@@ -90,11 +90,11 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   private def state(): State = {
     val known = current
     val time = now()
-    if ((known.snapshot eq source.snapshot) && known.holdsAt(time)) known
+    if ((known.published eq source.published) && known.holdsAt(time)) known
     else
       lock.synchronized {
-        if ((current.snapshot ne source.snapshot) || !current.holdsAt(time)) {
-          current = State(source.snapshot, current.epoch + 1, time)
+        if ((current.published ne source.published) || !current.holdsAt(time)) {
+          current = current.next(source.published, time)
         }
         current
       }
@@ -115,13 +115,33 @@ object RangerPolicyEngine {
   private def now(): Long = System.currentTimeMillis()
 
   /** A snapshot during a time in which nothing in it begins or ends. */
-  private final case class State(snapshot: Snapshot, epoch: Long, begin: Long) {
-    private val end = snapshot.nextChange(begin)
-    val deciding = new Deciding(snapshot, begin)
-    val cache = new DecisionCache
+  private final class State private (val published: Published, val snapshot: Snapshot, val epoch: Long, begin: Long, answers: Answers) {
+    private val end = published.nextChange(begin)
+
+    val deciding: Deciding = answers.deciding
+    val cache: DecisionCache = answers.cache
 
     // A clock that was set back may have gone back across a boundary.
     def holdsAt(time: Long): Boolean = time >= begin && time < end
+
+    /** The state from `time` on; in the same epoch where the same policies are in force. */
+    def next(published: Published, time: Long): State = {
+      val snapshot = published.at(time)
+      if (snapshot eq this.snapshot) new State(published, snapshot, epoch, time, answers)
+      else new State(published, snapshot, epoch + 1, time, new Answers(snapshot))
+    }
+  }
+
+  private object State {
+    def first(published: Published, time: Long): State = {
+      val snapshot = published.at(time)
+      new State(published, snapshot, 1, time, new Answers(snapshot))
+    }
+  }
+
+  private final class Answers(snapshot: Snapshot) {
+    val deciding = new Deciding(snapshot)
+    val cache = new DecisionCache
   }
 
   private final class Watcher(look: () => Unit) extends Thread("iomete-policies") {

@@ -1,81 +1,41 @@
 package io.iomete.spark.governance.ranger
 
 import scala.jdk.CollectionConverters._
-import scala.util.control.NonFatal
 
-import org.apache.ranger.plugin.model.{RangerPolicy, RangerValiditySchedule}
+import org.apache.ranger.plugin.model.RangerPolicy
 
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 
-/** Everything that one bundle says, ready to answer; never changes. */
-private final class Snapshot private (
-    val version: Long,
-    val lakehouse: String,
-    val digest: String,
-    val principals: Principals,
-    val owners: Map[Seq[String], String],
-    val tags: TagIndex,
-    val ranger: RangerLibrary,
-    val rules: Rules,
-    val broken: BrokenPolicies,
-    val adminPolicies: Seq[Long],
-    val namespaces: java.util.TreeSet[String],
-    val deniesAbove: Boolean,
-    val deniedPaths: Seq[String],
-    val specialColumns: SpecialColumns,
-    schedules: Seq[RangerValiditySchedule]
+/** What of a bundle is in force during some time, ready to answer; never changes.
+  *
+  * @param asleep
+  *   what of the bundle isn't in force
+  */
+private final class Snapshot(
+    published: Published,
+    val asleep: Set[Published.Scheduled],
+    access: Seq[RangerPolicy],
+    tag: Seq[RangerPolicy],
+    val tags: TagIndex
 ) {
-  def nextChange(now: Long): Long = Schedules.nextChange(schedules, now)
+  val version: Long = published.version
+  val principals: Principals = published.principals
+  val owners: Map[Seq[String], String] = published.owners
+  val owned: Map[String, Seq[Seq[String]]] = published.owned
+  val rules: Rules = published.rules
+  val adminPolicies: Seq[Long] = published.adminPolicies
+  val ranger = new RangerLibrary(access, tag, version)
+  val broken = new BrokenPolicies(published.access.broken ++ published.tag.broken, tags)
+  val namespaces: java.util.TreeSet[String] = Snapshot.namespacesOf(access, tags)
+  val deniesAbove: Boolean = access.exists(Snapshot.deniesAbove)
+  val deniedPaths: Seq[String] = access.filter(Snapshot.denies).flatMap(Snapshot.valuesOf("path")).distinct
+  val specialColumns = new SpecialColumns(access.flatMap(Snapshot.valuesOf("column")).distinct)
 }
 
 private object Snapshot {
-  def of(bundle: Bundle): Snapshot =
-    try build(bundle)
-    catch {
-      case error: UnusableBundle => throw error
-      case NonFatal(error) =>
-        throw Bundle.unusable(s"The policies of the bundle cannot be loaded: $error.", error)
-    }
-
-  private def build(bundle: Bundle): Snapshot = {
-    val services = bundle.services
-    refuseOtherShapes(bundle)
-    val access = new PolicyCheck(RangerLibrary.serviceDefinition(), PolicyCheck.service).check(services.getPolicies)
-    val tag =
-      new PolicyCheck(RangerLibrary.tagDefinition(), PolicyCheck.tagService).check(services.getTagPolicies.getPolicies)
-    val tags = new TagIndex(bundle.tags, RangerLibrary.serviceDefinition())
-    val policies = access.policies ++ tag.policies
-    new Snapshot(
-      bundle.version,
-      bundle.lakehouse,
-      bundle.digest,
-      new Principals(bundle.users, bundle.roles),
-      bundle.owners,
-      tags,
-      new RangerLibrary(access.policies, tag.policies, bundle.version),
-      new Rules(access.masks ++ tag.masks, access.filters ++ tag.filters),
-      new BrokenPolicies(access.broken ++ tag.broken, tags),
-      builtIn(services.getPolicies.asScala.toSeq),
-      namespacesOf(access.policies, tags),
-      access.policies.exists(deniesAbove),
-      access.policies.filter(denies).flatMap(valuesOf("path")).distinct,
-      new SpecialColumns(access.policies.flatMap(valuesOf("column")).distinct),
-      policies.flatMap(validity) ++ tags.schedules
-    )
-  }
-
-  private def refuseOtherShapes(bundle: Bundle): Unit = {
-    val services = bundle.services
-    def refuse(what: String): Nothing = throw Bundle.unusable(s"The policy bundle has $what.")
-    if (services.getServiceName != PolicyCheck.service) refuse(s"policies of service `${services.getServiceName}`")
-    if (services.getPolicies == null) refuse("no policies")
-    if (services.getPolicyDeltas != null && !services.getPolicyDeltas.isEmpty) refuse("changes of policies")
-    if (services.getSecurityZones != null && !services.getSecurityZones.isEmpty) refuse("security zones")
-    if (services.getTagPolicies == null || services.getTagPolicies.getPolicies == null) refuse("no tag policies")
-  }
 
   /** Ids of the policies by which administrators read tables. */
-  private def builtIn(policies: Seq[RangerPolicy]): Seq[Long] =
+  def builtIn(policies: Seq[RangerPolicy]): Seq[Long] =
     policies.filter { policy =>
       policy.getId < firstOfUsers && policy.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS &&
       policy.getResources.containsKey("catalog") &&
@@ -83,9 +43,6 @@ private object Snapshot {
     }.map(_.getId.longValue)
 
   private val firstOfUsers = 100L
-
-  private def validity(policy: RangerPolicy): Seq[RangerValiditySchedule] =
-    Option(policy.getValiditySchedules).fold(Seq.empty[RangerValiditySchedule])(_.asScala.toSeq)
 
   /** Namespaces by name that grants or tags are about: where to look for something below another. */
   private def namespacesOf(policies: Seq[RangerPolicy], tags: TagIndex): java.util.TreeSet[String] = {

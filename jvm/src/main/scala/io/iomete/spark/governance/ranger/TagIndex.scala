@@ -6,7 +6,7 @@ import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 
 import org.apache.ranger.plugin.contextenricher.RangerTagForEval
-import org.apache.ranger.plugin.model.{RangerServiceDef, RangerTag, RangerValiditySchedule}
+import org.apache.ranger.plugin.model.{RangerServiceDef, RangerTag}
 import org.apache.ranger.plugin.model.RangerPolicy.RangerPolicyResource
 import org.apache.ranger.plugin.policyengine.RangerAccessResource
 import org.apache.ranger.plugin.policyresourcematcher.RangerDefaultPolicyResourceMatcher
@@ -20,7 +20,7 @@ import io.iomete.spark.governance.decisions.ResourceNames
   * Ranger's tag enricher does the same with a thread of its own that asks for news. Names without
   * wild cards, which is nearly all there are, are found by hashing.
   */
-private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef) {
+private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef, isInForce: RangerTag => Boolean) {
   import TagIndex._
 
   private val exact = mutable.HashMap.empty[Seq[String], JSet[RangerTagForEval]]
@@ -31,8 +31,6 @@ private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef) {
   attached.foreach { case (resource, tags) => index(resource, tags) }
   private val matchers = patterns.result()
   private val patternsOfColumns = matchers.exists(_._1.getResourceMatcher("column") != null)
-
-  val schedules: Seq[RangerValiditySchedule] = attached.flatMap(_._2).distinct.flatMap(validity)
 
   /** Namespaces with a tag on them or on something in them, by catalog. */
   def namespaces: Iterable[(String, String)] =
@@ -126,23 +124,14 @@ private final class TagIndex(tags: ServiceTags, definition: RangerServiceDef) {
     val byId = Option(tags.getTags).fold(Map.empty[Long, RangerTag])(_.asScala.map { case (id, tag) =>
       id.longValue -> tag
     }.toMap)
-    if (byId.values.exists(tag => Option(tag.getOptions).exists(_.containsKey(RangerTag.OPTION_TAG_VALIDITY_PERIODS)))) {
-      throw Bundle.unusable("A tag has its validity among its options; it belongs into `validityPeriods`.")
-    }
-    byId.values.flatMap(validity).flatMap(Schedules.problem).headOption.foreach { problem =>
-      throw Bundle.unusable(s"A tag is malformed: $problem.")
-    }
     Option(tags.getResourceToTagIds).fold(Seq.empty[(java.util.Map[String, RangerPolicyResource], Seq[RangerTag])]) {
       _.asScala.toSeq.map { case (resource, ids) =>
         def missing(what: String) = Bundle.unusable(s"A tag is attached to a $what that is not in the policy bundle.")
         resources.getOrElse(resource.longValue, throw missing("resource")) ->
-          ids.asScala.toSeq.map(id => byId.getOrElse(id.longValue, throw missing("tag")))
+          ids.asScala.toSeq.map(id => byId.getOrElse(id.longValue, throw missing("tag"))).filter(isInForce)
       }
     }
   }
-
-  private def validity(tag: RangerTag): Seq[RangerValiditySchedule] =
-    Option(tag.getValidityPeriods).fold(Seq.empty[RangerValiditySchedule])(_.asScala.toSeq)
 }
 
 private object TagIndex {

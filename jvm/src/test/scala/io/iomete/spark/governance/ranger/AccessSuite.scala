@@ -152,6 +152,70 @@ class AccessSuite extends EngineSuite {
     }
   }
 
+  test("an owner's table makes its namespace and catalog known, to the owner") {
+    val bundle = people
+      .policy(allow("select", "{OWNER}", wholeTable("lake.*.*")))
+      .owner("lake.crm.customers", "bob")
+      .owner("lake.a.b.deep", "carol")
+    withEngine(bundle) { engine =>
+      assert(engine.isNamespaceKnown("bob", "lake", "crm") && engine.isCatalogKnown("bob", "lake"))
+      assert(!engine.isNamespaceKnown("alice", "lake", "crm") && !engine.isCatalogKnown("alice", "lake"))
+      assert(engine.isNamespaceKnown("carol", "lake", "a") && engine.isNamespaceKnown("carol", "lake", "a.b"))
+      assert(!engine.isNamespaceKnown("carol", "lake", "crm") && !engine.isCatalogKnown("bob", "other"))
+    }
+  }
+
+  test("{OWNER} on tagged tables, and as an exception") {
+    val bundle = people
+      .tagPolicy(allow("iomete:select", "{OWNER}", tagged("OPEN")))
+      .tag(tableOnly("lake.crm.customers"), "OPEN")
+      .policy(deny("select", "group:public", columns_("ssn")) + ("denyExceptions" -> Seq(item("select", "{OWNER}"))))
+      .owner("lake.crm.customers", "bob")
+    assert(read(bundle, "bob").visible == columns.toSet)
+    assert(read(bundle, "alice").visible.isEmpty && read(bundle, "alice").denied == Set("ssn"))
+  }
+
+  test("a namespace below that has the asker's name makes those above known") {
+    val own = people.policy(allow("select", "group:public", named("lake", "home.{USER}", "*", "*")))
+    withEngine(own) { engine =>
+      assert(engine.read("bob", ResourceNames.table("lake", Seq("home", "bob"), "t"), columns).visible.nonEmpty)
+      assert(engine.read("alice", ResourceNames.table("lake", Seq("home", "bob"), "t"), columns).visible.isEmpty)
+      assert(engine.isNamespaceKnown("bob", "lake", "home") && engine.isCatalogKnown("bob", "lake"))
+      assert(!engine.isNamespaceKnown("bob", "lake", "hom"))
+    }
+  }
+
+  test("what is excluded is so with its fields") {
+    val columns = Seq("id", "home", "home.zip")
+    val denied = granted.policy(deny("select", "alice", tableOnly("lake.crm.customers") + ("column" -> allBut("id", "home"))))
+    val decision = read(denied, "alice", columns)
+    assert(decision.visible == columns.toSet && decision.masks.isEmpty, decision)
+    val masked = granted.policy(mask("MASK", "alice", tableOnly("lake.crm.customers") + ("column" -> allBut("home"))))
+    assert(read(masked, "alice", columns).masks.keySet == Set("id"))
+  }
+
+  test("all namespaces and all tables but some") {
+    val others = named("lake") + ("namespace" -> allBut("hr", "hr.*")) + ("table" -> values("*")) + ("column" -> values("*"))
+    val bundle = people
+      .policy(allow("select", "alice", others))
+      .policy(filter("id > 1", "alice", named("lake", "crm") + ("table" -> allBut("customers"))))
+    withEngine(bundle) { engine =>
+      def sees(namespace: Seq[String], table: String) = engine.read("alice", ResourceNames.table("lake", namespace, table), columns)
+      assert(sees(Seq("crm"), "customers").visible.nonEmpty && sees(Seq("crm"), "customers").filter.isEmpty)
+      assert(sees(Seq("crm"), "orders").filter.nonEmpty)
+      assert(sees(Seq("hr"), "pay").visible.isEmpty && sees(Seq("hr", "eu"), "pay").visible.isEmpty)
+      assert(engine.isNamespaceKnown("alice", "lake", "crm") && !engine.isNamespaceKnown("alice", "lake", "hr"))
+    }
+  }
+
+  test("a policy without items that denies all else denies all, audited or not") {
+    Seq(true, false).foreach { audited =>
+      val nobody = access(wholeTable("lake.crm.customers")) + ("isDenyAllElse" -> true) + ("isAuditEnabled" -> audited)
+      assert(read(granted.policy(nobody), "alice").denied == columns.toSet)
+      assert(read(granted.policy(nobody), "root").visible == columns.toSet)
+    }
+  }
+
   test("{USER} in a resource is the name of whoever asks") {
     val own = people.policy(allow("select", "group:public", named("lake", "home", "{USER}", "*")))
     withEngine(own) { engine =>

@@ -158,6 +158,16 @@ class MalformedSuite extends EngineSuite {
     }
   }
 
+  test("paths that are all but some, and paths of owners, close paths") {
+    val but = Map("path" -> (allBut("s3://open/secret") + ("isRecursive" -> true)))
+    val owned = deny("read", "alice", path("s3://open/{OWNER}"))
+    Seq(allow("read", "alice", but), deny("read", "alice", but), owned).foreach { policy =>
+      withEngine(people.policy(allow("read", "alice", path("s3://open/"))).policy(policy)) { engine =>
+        assert(!engine.isPathAllowed("alice", "read", "s3://open") && engine.brokenPolicies.nonEmpty)
+      }
+    }
+  }
+
   test("a malformed policy that is disabled does nothing") {
     withEngine(granted.policy(mask("NO_MASK", "bob", email) + ("isEnabled" -> false))) { engine =>
       assert(engine.read("alice", customers, columns).broken.isEmpty && engine.brokenPolicies.isEmpty)

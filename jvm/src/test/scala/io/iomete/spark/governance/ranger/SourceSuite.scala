@@ -256,24 +256,17 @@ class SourceSuite extends EngineSuite {
     assert(read(tagged_(tag + ("validityPeriods" -> past)), "alice").masks.isEmpty)
   }
 
-  test("boundaries: the next begin, the next end, and the next minute for what recurs") {
-    import org.apache.ranger.plugin.model.{RangerValidityRecurrence, RangerValiditySchedule}
-    def schedule(from: Long, to: Long) = {
-      val s = new RangerValiditySchedule()
-      s.setStartTime(stamp(from, "Asia/Kolkata"))
-      s.setEndTime(stamp(to, "Asia/Kolkata"))
-      s.setTimeZone("Asia/Kolkata")
-      s
-    }
-    val base = 1900000000000L
-    val one = schedule(base, base + hour)
-    assert(Schedules.nextChange(Nil, base) == Long.MaxValue)
-    assert(Schedules.nextChange(Seq(one), base - 5) == base)
-    assert(Schedules.nextChange(Seq(one), base) == base + hour + 1)
-    assert(Schedules.nextChange(Seq(one), base + hour + 1) == Long.MaxValue)
-    assert(Schedules.nextChange(Seq(one, schedule(base + 5000, base + 9000)), base) == base + 5000)
-    one.setRecurrences(java.util.List.of(new RangerValidityRecurrence()))
-    val next = Schedules.nextChange(Seq(one), base + 1)
-    assert(next > base + 1 && next <= base + 60001 && next % 60000 == 0)
+  test("what is in force is the same one as long as the same is") {
+    val always = Map("minute" -> "0", "hour" -> "9", "dayOfWeek" -> "*", "month" -> "*", "year" -> "*")
+    val office = Map("schedule" -> always, "interval" -> Map("hours" -> 8))
+    val bundle = during("startTime" -> "2026/01/01 00:00:00", "recurrences" -> Seq(office))
+    val published = Published.of(Bundle.read(bundle.bytes))
+    def at(text: String) = published.at(java.time.Instant.parse(text).toEpochMilli)
+    val (morning, noon, evening) = (at("2026-05-05T09:00:00Z"), at("2026-05-05T12:00:00Z"), at("2026-05-05T19:00:00Z"))
+    assert(morning.asleep.isEmpty && evening.asleep.size == 1)
+    assert((at("2026-05-06T07:00:00Z") eq at("2026-05-06T08:00:00Z")) && (morning eq noon))
+    assert(new Deciding(morning).read("alice", customers, columns).visible.nonEmpty)
+    assert(new Deciding(evening).read("alice", customers, columns).visible.isEmpty)
+    assert(published.nextChange(java.time.Instant.parse("2026-05-05T12:00:30Z").toEpochMilli) % 60000 == 0)
   }
 }
