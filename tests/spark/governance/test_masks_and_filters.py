@@ -167,3 +167,18 @@ def test_a_filter_that_became_unusable_closes_the_table_and_tells_admins_why(
     assert "score" not in str(caught.value)
     events = lake.audit.events(principal=reader_name, verdict="denied")
     assert "score" in (events[-1].reason or "")
+
+
+def test_custom_masks_of_a_views_creator_and_of_its_reader_apply_one_after_the_other(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    creator, reader = newcomer(), newcomer()
+    view = f"{people}_seen"
+    lake.policies.grant("select", on=people, to=creator)
+    lake.policies.grant("create", on=people.rpartition(".")[0], to=creator)
+    lake.policies.mask(people, "name", "custom", expression="concat({col}, '-c')", to=creator)
+    lake.policies.mask(people, "name", "custom", expression="concat({col}, '-r')", to=reader)
+    lake.as_principal(creator).sql(f"CREATE VIEW {view} AS SELECT id, name FROM {people}")
+    lake.policies.grant("select", on=view, to=reader)
+    rows = lake.as_principal(reader).sql(f"SELECT name FROM {view} WHERE id = 1").collect()
+    assert [row.name for row in rows] == ["Ann-c-r"]

@@ -60,7 +60,7 @@ object Mask {
   final case class ShowFirst(characters: Int) extends Mask { val rangerType = "MASK_SHOW_FIRST" }
   final case class ShowLast(characters: Int) extends Mask { val rangerType = "MASK_SHOW_LAST" }
 
-  /** HMAC-SHA-256 with the lakehouse's key, as hexadecimal digits. */
+  /** SipHash of 128 bits with a key of the lakehouse, as hexadecimal digits. */
   case object Hash extends Mask { val rangerType = "MASK_HASH" }
   case object Nullify extends Mask { val rangerType = "MASK_NULL" }
 

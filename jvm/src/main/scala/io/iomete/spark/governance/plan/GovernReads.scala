@@ -245,7 +245,7 @@ final class GovernReads(governed: GovernedSession) {
       case Some(Mask.Custom(text)) =>
         val named = all.find(_.exprId == column.exprId).getOrElse(column)
         val made = governed.governance.expressions.mask(text, named, table, all, principal)
-        made.transform { case a: Attribute if a.exprId == column.exprId => inside }
+        made.transformUp { case a: Attribute if a.exprId == column.exprId => inside }
       case Some(mask) => MaskExpressions(mask, inside, key)
       case None       => inside
     }
