@@ -27,7 +27,7 @@ import sys
 
 import iomete
 
-folder, tokens, port = sys.argv[1:]
+folder, tokens, port, thrift_port = sys.argv[1:]
 engine = {
     "master": "local[2]",
     "spark": {
@@ -59,6 +59,8 @@ with iomete.connect(folder, engine=engine) as lake:
     lake.policies.filter_rows("lake.crm.people", "region = ${{USER.region}}", to="alice")
     lake.policies.grant("select", on="lake.crm", to="bob")
     lake.principals.add_user("root_of_all", roles=["admin"])
+    thrift = lake.spark._jvm.io.iomete.spark.thrift.ThriftEndpoint
+    thrift.start(lake.spark._jsparkSession, "127.0.0.1", int(thrift_port))
     print("ready", flush=True)
     for _ in sys.stdin:
         events = [(e.principal, e.resource, e.verdict) for e in lake.audit.events()]
@@ -66,21 +68,28 @@ with iomete.connect(folder, engine=engine) as lake:
 """
 
 # what a client's script begins with; `answer` is its output
-CLIENT = '''
+ANY_CLIENT = """
 import json
 import sys
 
+connect_port, thrift_port, tokens = json.loads(sys.argv[1])
+
+def answer(**values):
+    print(json.dumps(values), flush=True)
+"""
+
+CONNECT_CLIENT = (
+    ANY_CLIENT
+    + '''
 import pyspark.sql.connect.proto as proto
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-port, tokens = json.loads(sys.argv[1])
-
 def connect(user, **more):
     options = {"token": tokens.get(user, user), **more}
     parts = ";".join(f"{key}={value}" for key, value in options.items() if value)
-    return SparkSession.builder.remote(f"sc://localhost:{port}/;{parts}").create()
+    return SparkSession.builder.remote(f"sc://localhost:{connect_port}/;{parts}").create()
 
 def rows(spark, query):
     return [list(row) for row in spark.sql(query).collect()]
@@ -97,10 +106,34 @@ def raw(call):
         return ["no error", str(call())]
     except Exception as error:
         return [error.code().name, error.details()]
-
-def answer(**values):
-    print(json.dumps(values), flush=True)
 '''
+)
+
+THRIFT_CLIENT = (
+    ANY_CLIENT
+    + """
+from impala.dbapi import connect as dbapi_connect
+
+def connect(user, token=None):
+    return dbapi_connect(
+        host="127.0.0.1", port=thrift_port, auth_mechanism="PLAIN",
+        user=user, password=tokens[user] if token is None else token,
+    )
+
+def cursor(user, **configuration):
+    return connect(user).cursor(configuration=configuration, convert_types=False)
+
+def rows(cursor, query):
+    cursor.execute(query)
+    return [list(row) for row in cursor.fetchall()]
+
+def error(act):
+    try:
+        return "no error: " + str(act())
+    except Exception as error:
+        return str(error)
+"""
+)
 
 USERS = ("alice", "bob", "root_of_all")
 
@@ -110,7 +143,8 @@ class Server:
     """A server that runs, and whose tokens open it."""
 
     process: subprocess.Popen[str]
-    port: int
+    connect_port: int
+    thrift_port: int
     token_file: Path
     tokens: dict[str, str]
 
@@ -127,16 +161,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     tokens = {user: secrets.token_urlsafe(32) for user in USERS}
     token_file = folder / "tokens"
     write_tokens(token_file, tokens)
-    (port,) = free_ports(1)
+    ports = free_ports(2)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder / "lakehouse"), str(token_file), str(port)],
+        [sys.executable, "-c", SERVE, folder / "lakehouse", token_file, *map(str, ports)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         assert process.stdout.readline() == "ready\n"
-        yield Server(process, port, token_file, tokens)
+        yield Server(process, *ports, token_file, tokens)
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -152,17 +186,17 @@ def write_tokens(file: Path, tokens: dict[str, str]) -> None:
     new.replace(file)
 
 
-Ask = Callable[[str], dict[str, Any]]
+Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def ask(server: Server, run_script: RunScript) -> Ask:
-    """Runs a stock Connect client's script, and returns what it answers."""
+    """Runs a stock client's script, and returns what it answers."""
 
-    def run(source: str) -> dict[str, Any]:
-        access = json.dumps([server.port, server.tokens])
+    def run(source: str, client: str = CONNECT_CLIENT) -> dict[str, Any]:
+        access = json.dumps([server.connect_port, server.thrift_port, server.tokens])
         # no user of the operating system's: the token alone says who it is
-        done = run_script(CLIENT + source, access, USER="", SPARK_USER="")
+        done = run_script(client + source, access, USER="", SPARK_USER="")
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
@@ -272,7 +306,7 @@ keys = ["spark.sql.catalog.lake", "spark.sql.extensions", "spark.hadoop.a", "spa
 answer(
     set=[error(lambda: conf.set(key, "x")) for key in keys],
     builder=error(lambda: SparkSession.builder.remote(
-        f"sc://localhost:{port}/;token={tokens['alice']}"
+        f"sc://localhost:{connect_port}/;token={tokens['alice']}"
     ).config("spark.sql.catalog.mine", "org.example.Catalog").create().sql("SELECT 1").collect()),
     unset=[error(lambda: conf.unset(key)) for key in keys],
     statement=error(lambda: alice.sql("SET spark.sql.catalog.mine = org.example.Catalog")),
@@ -364,3 +398,103 @@ answer(alice=error(lambda: rows(alice, "SELECT 1")), bob=error(lambda: rows(bob,
     finally:
         write_tokens(server.token_file, server.tokens)
     assert ask(script) == {"alice": ["no error", "[[1]]"], "bob": ["no error", "[[1]]"]}
+
+
+# --- Thrift ---
+
+
+def test_over_thrift_the_same_query_gives_each_what_they_may_see(ask: Ask) -> None:
+    got = ask(
+        """
+query = "SELECT * FROM lake.crm.people ORDER BY id"
+alice, bob = cursor("alice"), cursor("bob")
+answer(
+    alice=rows(alice, query), bob=rows(bob, query),
+    who=[rows(c, "SELECT current_user()")[0][0] for c in (alice, bob)],
+    database=rows(cursor("alice", **{"use:database": "crm"}), "SELECT id FROM people"),
+    hidden_column=error(lambda: rows(alice, "SELECT salary FROM lake.crm.people")),
+    hidden_table=error(lambda: rows(alice, "SELECT * FROM lake.crm.secret")),
+    shown_table=rows(bob, "SELECT * FROM lake.crm.secret"),
+)
+""",
+        THRIFT_CLIENT,
+    )
+    assert got["alice"] == [[1, "xxx@xxxxxxx.xxx", "EU"]]
+    assert got["bob"] == [[1, "ann@example.org", "EU", 10], [2, "bo@example.org", "US", 20]]
+    assert got["who"] == ["alice", "bob"]
+    assert got["database"] == [[1]]
+    assert "UNRESOLVED_COLUMN" in got["hidden_column"]
+    assert "TABLE_OR_VIEW_NOT_FOUND" in got["hidden_table"]
+    assert got["shown_table"] == [[1]]
+
+
+def test_over_thrift_the_password_has_to_be_the_users_token(ask: Ask) -> None:
+    got = ask(
+        """
+attempts = {
+    "wrong": ("alice", "guess"), "empty": ("alice", ""), "digest": ("bob", tokens["alice"]),
+    "admin": ("root_of_all", tokens["alice"]), "cased": ("Alice", tokens["alice"]),
+    "domain": ("alice@example.org", tokens["alice"]),
+}
+answer(**{name: error(lambda: connect(*how).cursor()) for name, how in attempts.items()})
+""",
+        THRIFT_CLIENT,
+    )
+    assert len(got) == 6
+    for case, outcome in got.items():
+        assert "no error" not in outcome, case
+
+
+def test_over_thrift_a_session_opens_with_no_protected_setting(ask: Ask) -> None:
+    got = ask(
+        """
+keys = [
+    "spark.sql.catalog.mine", "set:spark.sql.catalog.mine", "set:hiveconf:spark.sql.catalog.mine",
+    "set:hivevar:spark.iomete.tokens", "set:system:user.name", "set:metaconf:a", "set:env:a",
+    "hive.server2.proxy.user", "set:hiveconf:hiveconf:spark.sql.extensions",
+]
+answer(
+    refused={key: error(lambda: cursor("alice", **{key: "bob"})) for key in keys},
+    statement=error(lambda: rows(cursor("alice"), "SET spark.sql.catalog.mine = x")),
+    own=rows(
+        cursor("alice", **{"set:hiveconf:spark.sql.shuffle.partitions": "3"}),
+        "SET spark.sql.shuffle.partitions",
+    ),
+)
+""",
+        THRIFT_CLIENT,
+    )
+    for key, outcome in got["refused"].items():
+        assert "[IOMETE_SETTING_REFUSED] `alice` may not set `" in outcome, key
+    assert "IOMETE_SETTING_REFUSED" in got["statement"]
+    assert got["own"] == [["spark.sql.shuffle.partitions", "3"]]
+
+
+def test_over_thrift_names_and_sessions_of_others_stay_theirs(ask: Ask) -> None:
+    got = ask(
+        """
+alice, bob = cursor("alice"), cursor("bob")
+alice.execute("CREATE TEMPORARY VIEW mine AS SELECT 'of alice' AS whose")
+alices, bobs = alice.session.handle, bob.session.handle
+bob.session.handle = alices
+stolen = error(lambda: rows(bob, "SELECT * FROM mine"))
+bob.session.handle = bobs
+answer(
+    stolen=stolen,
+    view=error(lambda: rows(bob, "SELECT * FROM mine")),
+    still=rows(alice, "SELECT * FROM mine"),
+    tables=error(lambda: alice.get_tables()),
+    columns=error(lambda: alice.get_table_schema("people", "crm")),
+    databases=error(lambda: alice.get_databases()),
+    functions=error(lambda: alice.get_functions()),
+)
+""",
+        THRIFT_CLIENT,
+    )
+    assert "to use a session that isn't theirs" in got["stolen"]
+    assert "TABLE_OR_VIEW_NOT_FOUND" in got["view"]
+    assert got["still"] == [["of alice"]]
+    for request in ("tables", "columns", "databases", "functions"):
+        assert (
+            "[IOMETE_REQUEST_REFUSED] `alice` may not ask the server for this: Get" in got[request]
+        )

@@ -68,6 +68,9 @@ object IometeErrors {
       Map("key" -> key, "needed" -> needed, "found" -> found)
     )
 
+  def thriftServerFailed(problem: String): AnalysisException =
+    error("IOMETE_THRIFT_SERVER_FAILED", Map("problem" -> problem))
+
   def catalogStoreFailed(change: String, cause: Throwable): AnalysisException =
     error(
       "IOMETE_CATALOG_STORE.WRITE_FAILED",

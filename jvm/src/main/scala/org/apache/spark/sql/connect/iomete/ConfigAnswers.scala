@@ -7,7 +7,8 @@ import org.apache.spark.SparkEnv
 import org.apache.spark.connect.proto.{ConfigRequest, ConfigResponse, KeyValue}
 import org.apache.spark.util.Utils
 
-/** What the Config request shows of a session's settings: as much as the statement SET does.
+/** What the Config request shows of a session's settings: no protected ones, and secrets masked as the
+  * statement SET masks them.
   *
   * Spark's own handler gives out all of them as they are, the credentials of catalogs included.
   */
