@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from iomete.errors import IometeError, PolicyPublishError
 from iomete.governance import counters
 from iomete.governance.bundle import Bundle, build_bundle
+from iomete.governance.following import Follower
 from iomete.governance.founding import found
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Publisher:
         self._store = store
         self._folder = folder
         self._after_publish = after_publish
+        self._follower: Follower | None = None
 
     @property
     def path(self) -> Path:
@@ -51,8 +53,17 @@ class Publisher:
         return self._folder / BUNDLE
 
     def on_publish(self, after_publish: Callable[[], int] | None) -> None:
-        """Set what makes this process's Spark load the file; None while no Spark runs."""
+        """Set what makes this process's Spark load the file; None while no Spark runs.
+
+        While one runs, and the store is shared by machines, changes of theirs are followed.
+        """
         self._after_publish = after_publish
+        if self._follower is not None:
+            self._follower.stop()
+        self._follower = None
+        if after_publish is not None and not self._store.url.is_sqlite:
+            self._follower = Follower(self._store, self.write_if_behind)
+            self._follower.start()
 
     def publish(self) -> int:
         """Write the bundle of the store's present content, and have it loaded.
@@ -64,16 +75,7 @@ class Publisher:
             PolicyPublishError: It couldn't be written or loaded. What was changed is saved, and
                 will be published with the next change or the next opening.
         """
-        found(self._store)
-        try:
-            with self._lock():
-                version = self._write_if_newer()
-        except OSError as error:
-            raise PolicyPublishError(
-                f"Policies are saved, but `{self.path}` can't be written ({error.strerror}), so "
-                "that Spark still goes by the former ones.",
-                hint="make room and the folder writable; then lake.policies.publish()",
-            ) from error
+        version = self._write()
         self._load(version)
         return version
 
@@ -83,13 +85,38 @@ class Publisher:
         Raises:
             PolicyPublishError: As for `publish`.
         """
+        current = self._current_version()
+        return self.publish() if current is None else current
+
+    def write_if_behind(self) -> int:
+        """Write the file if it isn't the store's; Spark loads it by itself, a moment later.
+
+        Raises:
+            PolicyPublishError: It couldn't be written.
+        """
+        current = self._current_version()
+        return self._write() if current is None else current
+
+    def _current_version(self) -> int | None:
+        """Return the version of store and file, or None where they differ."""
         found(self._store)
         with self._store.read() as connection:
             version = counters.read_version(connection)
         there = self._read()
-        if there is not None and there.version == version and self._is_ours(there):
-            return there.version
-        return self.publish()
+        is_current = there is not None and there.version == version and self._is_ours(there)
+        return version if is_current else None
+
+    def _write(self) -> int:
+        found(self._store)
+        try:
+            with self._lock():
+                return self._write_if_newer()
+        except OSError as error:
+            raise PolicyPublishError(
+                f"Policies are saved, but `{self.path}` can't be written ({error.strerror}), so "
+                "that Spark still goes by the former ones.",
+                hint="make room and the folder writable; then lake.policies.publish()",
+            ) from error
 
     def _write_if_newer(self) -> int:
         there = self._read()
