@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from iomete.errors import InvalidPolicyError
 from iomete.governance.documents import Document, all_grantees, all_resources
 from iomete.governance.memberships import users_among
-from iomete.governance.patterns import has_wildcard
-from iomete.governance.policy_records import Policy, read_policies
+from iomete.governance.policy_records import Policy, is_on_several, read_policies
 from iomete.governance.principal_names import ASKER, EVERYONE, OWNER, PrincipalName
 from iomete.governance.specifications import PolicyKind
 from iomete.governance.tables import policies
@@ -68,7 +67,7 @@ def _candidates(connection: sa.Connection, policy: Policy) -> Sequence[Policy]:
         policies.c.priority == document.get("policyPriority", 0),
         policies.c.enabled,
     ]
-    if not has_wildcard(policy.on) and "," not in policy.on:
+    if not is_on_several(policy.on, document):
         conditions.append(sa.or_(policies.c.target == policy.on, policies.c.is_pattern))
     return read_policies(connection, *conditions)
 

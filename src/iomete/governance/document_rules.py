@@ -93,7 +93,14 @@ _Resources = dict[str, _Resource]
 
 class _Access(_Model):
     type: str
-    isAllowed: Literal[True] = True  # noqa: N815
+    isAllowed: bool = True  # noqa: N815
+
+    @field_validator("isAllowed")
+    @classmethod
+    def _is_allowed(cls, value: bool) -> bool:  # noqa: FBT001  # pydantic's signature
+        if not value:
+            raise ValueError("denies nothing; put the access into denyPolicyItems")
+        return value
 
 
 class _Item(_Model):
@@ -293,15 +300,22 @@ def check_document(document: object) -> Document:
 
 
 def _canonical(policy: _Policy) -> Document:
-    """Return a document as we write them ourselves: always said or never."""
+    """Return a document as we write them ourselves: always said or never.
+
+    Ranger Admin writes empty texts where nothing was said.
+    """
     document = policy.model_dump(exclude_defaults=True)
+    for member in ("description", "zoneName"):
+        if document.get(member) == "":
+            del document[member]
     always = ("service", "policyType", "policyPriority", "isAuditEnabled")
     document |= {member: getattr(policy, member) for member in always}
     for item in (item for member in ALL_ITEMS for item in document.get(member, ())):
         item["accesses"] = [access | {"isAllowed": True} for access in item["accesses"]]
         info = item.get("dataMaskInfo", {})
         if info.get("valueExpr") == "" and not info["dataMaskType"].endswith(_CONSTANT):
-            del info["valueExpr"]  # Ranger Admin writes an empty one with every mask
+            del info["valueExpr"]
+        info.pop("conditionExpr", None)
     if policy.validitySchedules:
         document["validitySchedules"] = [one.canonical() for one in policy.validitySchedules]
     return document
@@ -311,7 +325,7 @@ def _problem(found: Any) -> str:
     place = ".".join(str(step) for step in found["loc"])
     message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "extra_forbidden":
-        message = "is not enforced here"
+        message = "is not enforced here; leave it out"
     return f"{place}: {message}" if place else message
 
 

@@ -17,6 +17,7 @@ from iomete.governance.documents import (
     Document,
     Priority,
     all_principals,
+    all_resources,
     principals_of,
     to_json,
 )
@@ -198,6 +199,11 @@ def to_policy(row: Any) -> Policy:
     )
 
 
+def is_on_several(target: str, document: Document) -> bool:
+    """Tell whether other targets than its own can be under a document's."""
+    return has_wildcard(target) or _SEVERAL in target or len(all_resources(document)) > 1
+
+
 def _row(policy_id: int, version: int, document: Document) -> dict[str, Any]:
     enabled = document.get("isEnabled", True)
     target = target_text(document)
@@ -209,7 +215,7 @@ def _row(policy_id: int, version: int, document: Document) -> dict[str, Any]:
         "kind": str(kind_of(document)),
         "service": document["service"],
         "target": target,
-        "is_pattern": has_wildcard(target) or _SEVERAL in target,
+        "is_pattern": is_on_several(target, document),
         "priority": document.get("policyPriority", 0),
         "enabled": enabled,
         "version": version,

@@ -349,6 +349,24 @@ CASES: dict[str, Case] = {
         ),
         sees={"ann": ALL},
     ),
+    "all_else_is_denied_what_has_a_tag": Case(
+        column_tag="SECRETS_OF_ANN",
+        write=(
+            everyone,
+            imported(
+                lambda _: {
+                    "service": "iomete_tag",
+                    "name": "for Ann alone",
+                    "resources": {"tag": {"values": ["SECRETS_OF_ANN"]}},
+                    "policyItems": [
+                        {"accesses": [{"type": "iomete:select"}], "users": ["ann"]},
+                    ],
+                    "isDenyAllElse": True,
+                }
+            ),
+        ),
+        sees=dict.fromkeys(PEOPLE, NO_SSN) | {"ann": ALL},
+    ),
     "additional_resources": Case(
         write=(
             everyone,

@@ -294,7 +294,11 @@ def recurring(**changes: Any) -> dict[str, Any]:
             "tables and paths don't go together",
         ),
         (minimal(zoneName="z"), "zoneName: is not enforced here; leave it out"),
-        (minimal(unheard="of"), "unheard: is not enforced here"),
+        (minimal(unheard="of"), "unheard: is not enforced here; leave it out"),
+        (
+            minimal(policyItems=[ITEM | {"accesses": [{"type": "select", "isAllowed": False}]}]),
+            "isAllowed: denies nothing; put the access into denyPolicyItems",
+        ),
         (minimal(validitySchedules=[{"startTime": "2026-01-01"}]), "yyyy/MM/dd"),
         (
             minimal(validitySchedules=[{"timeZone": "PST", "endTime": "2026/01/01 00:00:00"}]),
@@ -350,6 +354,29 @@ def test_what_is_not_enforced_here_is_refused(document: Any, problem: str) -> No
 def test_members_that_say_nothing_are_left_out() -> None:
     noise = {"guid": "g", "createdBy": "x", "updateTime": 1, "options": {}, "id": 7, "version": 3}
     assert check_document(minimal() | noise) == check_document(minimal())
+
+
+def test_what_ranger_admin_writes_says_no_more_than_one_call(world: World) -> None:
+    people_of(world)
+    empty: dict[str, Any] = {
+        "description": "", "zoneName": "", "conditions": [], "validitySchedules": [],
+        "additionalResources": [], "isDenyAllElse": False, "isEnabled": True, "policyLabels": [],
+        "denyPolicyItems": [], "allowExceptions": [], "denyExceptions": [], "options": {},
+    }  # fmt: skip
+    mask = ITEM | {"dataMaskInfo": {"dataMaskType": "MASK", "conditionExpr": "", "valueExpr": ""}}
+    columns = minimal()["resources"] | {"column": {"values": ["email"], "isExcludes": False}}
+    item = ITEM | {"groups": [], "roles": [], "conditions": [], "delegateAdmin": False}
+    one, other = world.policies.import_(
+        {
+            "policies": [
+                empty | minimal(policyItems=[item]),
+                empty | minimal(name="m", policyType=1, policyItems=[], resources=columns)
+                | {"dataMaskPolicyItems": [mask]},
+            ]
+        }
+    )  # fmt: skip
+    assert world.policies.update(one.id, to="group:analysts").to == ("group:analysts",)
+    assert world.policies.update(other.id, mask="hash").version == 2
 
 
 def test_every_problem_of_an_import_is_named_with_its_place(world: World) -> None:

@@ -136,6 +136,23 @@ def test_nobody_is_named_like_a_pattern(world: World, name: str) -> None:
         world.principals.add_user(name)
 
 
+def test_masks_meet_on_additional_resources(world: World) -> None:
+    mask = world.policies.mask("lake.crm.customers", "email", "redact", to="bob", name="two")
+    levels = {"catalog": "lake", "namespace": "sales", "table": "orders", "column": "region"}
+    more = {level: {"values": [value]} for level, value in levels.items()}
+    exported = world.policies.export()["policies"]
+    world.policies.import_(
+        {"policies": [exported[0] | {"additionalResources": [more]}]}, replace=True
+    )
+    with pytest.warns(PolicyConflictWarning, match="`two`"):
+        other = world.policies.mask("lake.sales.orders", "region", "nullify", to="bob")
+    with pytest.warns(PolicyConflictWarning, match=other.name):
+        world.policies.import_(
+            {"policies": [exported[0] | {"additionalResources": [more]}]}, replace=True
+        )
+    assert world.policies.get(mask.id).on == "lake.crm.customers and lake.sales.orders"
+
+
 @pytest.mark.parametrize("one", ["{USER}", "{OWNER}", "everyone"])
 def test_masks_for_owners_and_askers_meet_those_of_anyone(world: World, one: str) -> None:
     world.policies.mask("lake.crm.customers", "email", "redact", to="bob")
