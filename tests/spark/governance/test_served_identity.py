@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from support.ports import free_ports
@@ -365,6 +366,60 @@ answer(
     assert got["local"] == 1
 
 
+def test_code_of_ones_own_does_not_run_as_the_server(ask: Ask) -> None:
+    got = ask("""
+from pyspark.sql.connect.proto import Command, MlCommand, PipelineCommand
+
+alice, admin = connect("alice"), connect("root_of_all")
+double = F.udf(lambda n: n * 2, "long")
+frame = lambda spark: spark.range(2)
+stream = alice.readStream.table("lake.crm.people").writeStream
+
+@F.udtf(returnType="n int")
+class Numbers:
+    def eval(self):
+        yield (1,)
+
+def command(**content):
+    request = alice.client._execute_plan_request_with_metadata()
+    request.plan.command.CopyFrom(Command(**content))
+    metadata = list(alice.client._builder.metadata())
+    return raw(lambda: list(alice.client._stub.ExecutePlan(request, metadata=metadata)))
+
+attempts = {
+    "udf": lambda: frame(alice).select(double("id")).collect(),
+    "schema": lambda: frame(alice).select(double("id")).schema,
+    "map": lambda: frame(alice).mapInPandas(lambda batches: batches, "id long").collect(),
+    "group": lambda: frame(alice).groupBy("id").applyInPandas(lambda g: g, "id long").collect(),
+    "registered": lambda: alice.udf.register("double", double),
+    "java": lambda: alice.udf.registerJavaFunction("j", "org.example.Function"),
+    "table function": lambda: alice.udtf.register("n", Numbers),
+    "batches": lambda: stream.foreachBatch(lambda rows, n: None).start(),
+    "rows": lambda: stream.foreach(lambda row: None).start(),
+}
+outcomes = {name: error(attempt) for name, attempt in attempts.items()}
+outcomes["model"] = command(ml_command=MlCommand(read=MlCommand.Read(path="/tmp/model")))
+outcomes["pipeline"] = command(pipeline_command=PipelineCommand())
+outcomes["extension"] = command(extension={"type_url": "a", "value": b"b"})
+alice.client._plan_compression_threshold = 10
+alice.client._plan_compression_algorithm = "ZSTD"
+padding = "-- " + "x" * 1000
+outcomes["compressed"] = error(
+    lambda: frame(alice).select(double("id"), F.lit(padding)).collect()
+)
+answer(
+    outcomes=outcomes,
+    compressed=rows(alice, "SELECT 1 " + padding),
+    admin=[row[0] for row in frame(admin).select(double("id")).collect()],
+)
+""")
+    assert len(got["outcomes"]) == 13
+    for case, outcome in got["outcomes"].items():
+        assert "[IOMETE_REQUEST_REFUSED] `alice` may not ask the server" in outcome[1], case
+    assert got["compressed"] == [[1]]
+    assert got["admin"] == [0, 2]
+
+
 def test_a_stream_runs_as_the_principal_who_started_it(ask: Ask) -> None:
     got = ask("""
 alice, bob = connect("alice"), connect("bob")
@@ -398,6 +453,18 @@ answer(alice=error(lambda: rows(alice, "SELECT 1")), bob=error(lambda: rows(bob,
     finally:
         write_tokens(server.token_file, server.tokens)
     assert ask(script) == {"alice": ["no error", "[[1]]"], "bob": ["no error", "[[1]]"]}
+
+
+def test_servers_listen_where_they_were_told_to(server: Server) -> None:
+    programs = psutil.Process(server.process.pid).children(recursive=True)
+    listening = {
+        found.laddr.port: found.laddr.ip.removeprefix("::ffff:")
+        for program in programs
+        for found in program.net_connections("tcp")
+        if found.status == psutil.CONN_LISTEN
+    }
+    assert set(listening.values()) == {"127.0.0.1"}
+    assert {server.connect_port, server.thrift_port} <= set(listening)
 
 
 # --- Thrift ---

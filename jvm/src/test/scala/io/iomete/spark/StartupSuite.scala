@@ -54,6 +54,29 @@ class StartupSuite extends AnyFunSuite {
     assert(Class.forName(needed).getSimpleName == "ConnectAuthentication")
   }
 
+  test("what starts a driver needs no class of a server") {
+    val servers = Seq("org.sparkproject.connect.", "org.apache.spark.sql.connect.service.",
+      "org.apache.hive.service.", "org.apache.thrift.")
+    val here = getClass.getClassLoader
+    val jar = classOf[IometePlugin].getProtectionDomain.getCodeSource.getLocation
+    val bare = new java.net.URLClassLoader(Array(jar), here) {
+      override def loadClass(name: String, resolve: Boolean): Class[_] =
+        if (servers.exists(name.startsWith)) throw new ClassNotFoundException(name)
+        else if (!name.startsWith("io.iomete.spark.")) super.loadClass(name, resolve)
+        else Option(findLoadedClass(name)).getOrElse(findClass(name))
+    }
+    val needed = Seq[Class[_]](classOf[IometePlugin], classOf[IometeExtension], Sessions.getClass,
+      Governance.getClass, identity.PrincipalBinding.getClass, identity.ServedPrincipals.getClass)
+    needed.foreach { known =>
+      val loaded = Class.forName(known.getName, true, bare)
+      assert(loaded.getClassLoader eq bare)
+      assert(loaded.getMethods.nonEmpty) // resolves what they mention
+    }
+    intercept[NoClassDefFoundError] {
+      Class.forName("io.iomete.spark.connect.ConnectAuthentication", true, bare)
+    }
+  }
+
   test("a driver with the plug-in and without the extensions doesn't start") {
     val error = intercept[Throwable](start("org.example.Missing").stop())
     val causes = Iterator.iterate(error)(_.getCause).takeWhile(_ != null).map(_.getMessage)

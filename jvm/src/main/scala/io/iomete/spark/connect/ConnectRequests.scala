@@ -30,7 +30,7 @@ private[connect] object ConnectRequests {
     request match {
       case config: ConfigRequest    => judgeSettings(config, principal)
       case sent: AddArtifactsRequest => judgeArtifacts(sent, principal)
-      case _                        => ()
+      case _                        => ConnectPlans.judge(request, principal)
     }
     known
   }

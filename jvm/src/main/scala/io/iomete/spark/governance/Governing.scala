@@ -84,6 +84,10 @@ final class GovernedSession(
 /** How rules find out whether, and for whom, they govern. */
 object Governing {
 
+  /** Without governance nobody is an administrator. */
+  def isAdmin(principal: String): Boolean =
+    GovernanceState.current.exists(_.engine.isAdmin(principal))
+
   /** The governed session, or None for the private session that reads policies' own expressions.
     *
     * Raises: IOMETE_NOT_GOVERNED if governance isn't running, IOMETE_NO_PRINCIPAL if the session

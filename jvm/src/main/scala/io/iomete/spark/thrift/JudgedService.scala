@@ -47,10 +47,10 @@ private final class JudgedService(service: TCLIService.Iface, sessions: ServedTh
   import JudgedService._
 
   override def invoke(proxy: Any, method: Method, arguments: Array[AnyRef]): AnyRef = {
-    // Of this connection: what SASL has verified, by our own provider.
-    val principal = TSetIpAddressProcessor.getUserName
     val request = arguments.head
     try {
+      // Of this connection: what SASL has verified, by our own provider.
+      val principal = Option(TSetIpAddressProcessor.getUserName).getOrElse(throw IometeErrors.noToken())
       if (!allowed(method.getName)) throw IometeErrors.requestRefused(principal, method.getName)
       handleOf(request).filterNot(sessions.isOf(principal, _)).foreach { _ =>
         throw IometeErrors.requestRefused(principal, "to use a session that isn't theirs")

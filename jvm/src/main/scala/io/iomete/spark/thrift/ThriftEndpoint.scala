@@ -26,6 +26,7 @@ object ThriftEndpoint {
 
   /** None until all that guards the server is in place. */
   @volatile private[thrift] var verifier: Option[TokenVerifier] = None
+  private var running: Option[AnyRef] = None
 
   /** Starts to serve. Raises: IOMETE_TOKENS_UNUSABLE, IOMETE_UNAUTHENTICATED_SERVER,
     * IOMETE_THRIFT_SERVER_FAILED.
@@ -36,7 +37,7 @@ object ThriftEndpoint {
     *   the address to listen on
     */
   def start(session: SparkSession, host: String, port: Int): Unit = synchronized {
-    if (verifier.nonEmpty) {
+    if (running.nonEmpty) {
       throw IometeErrors.thriftServerFailed("it runs already. Hint: start it once a driver.")
     }
     val tokens = TokenVerifier.configured(session.sparkContext.getConf.getOption)
@@ -44,22 +45,25 @@ object ThriftEndpoint {
     val shared = session.conf.get(singleSession, "false")
     if (shared != "false") throw IometeErrors.unauthenticatedServer(singleSession, "false", shared)
     try {
-      val running = started(configured(session, host, port))
-      try guard(running)
-      catch {
-        case NonFatal(error) =>
-          running.getClass.getMethod("stop").invoke(running)
-          throw error
-      }
+      running = Some(started(configured(session, host, port)))
+      running.foreach(guard)
       verifier = Some(tokens)
     } catch {
       case NonFatal(error) =>
+        stop()
         val cause = Iterator.iterate(error)(_.getCause).takeWhile(_ != null).toSeq.last
         throw IometeErrors.thriftServerFailed(
           s"$cause Hint: check that port $port of $host is free, and that Spark's distribution has " +
             "its Thrift server."
         )
     }
+  }
+
+  /** Ends the server and its sessions; does nothing if there is none. */
+  def stop(): Unit = synchronized {
+    verifier = None
+    running.foreach(server => server.getClass.getMethod("stop").invoke(server))
+    running = None
   }
 
   /** A session that nobody owns, whose settings make the server's. */

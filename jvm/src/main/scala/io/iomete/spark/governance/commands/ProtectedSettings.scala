@@ -1,7 +1,7 @@
 package io.iomete.spark.governance.commands
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.GovernanceState
+import io.iomete.spark.governance.Governing
 
 /** The settings that say what data is, where it is, and with which credentials it is read.
   *
@@ -16,13 +16,9 @@ object ProtectedSettings {
 
   /** Raises: IOMETE_SETTING_REFUSED. */
   def requireMaySet(principal: String, key: String): Unit =
-    if (contains(key) && !isAdmin(principal)) throw IometeErrors.settingRefused(principal, key)
+    if (contains(key) && !Governing.isAdmin(principal)) throw IometeErrors.settingRefused(principal, key)
 
   /** Raises: IOMETE_SETTING_REFUSED. */
   def requireMayRead(principal: String, key: String): Unit =
-    if (contains(key) && !isAdmin(principal)) throw IometeErrors.settingHidden(principal, key)
-
-  /** Without governance nobody is an administrator. */
-  def isAdmin(principal: String): Boolean =
-    GovernanceState.current.exists(_.engine.isAdmin(principal))
+    if (contains(key) && !Governing.isAdmin(principal)) throw IometeErrors.settingHidden(principal, key)
 }

@@ -2,6 +2,7 @@ package org.apache.spark.sql.connect.iomete
 
 import scala.jdk.CollectionConverters._
 
+import io.iomete.spark.governance.Governing
 import io.iomete.spark.governance.commands.ProtectedSettings
 import org.apache.spark.SparkEnv
 import org.apache.spark.connect.proto.{ConfigRequest, ConfigResponse, KeyValue}
@@ -20,7 +21,7 @@ object ConfigAnswers {
     val prefix = if (operation.hasGetAll) operation.getGetAll.getPrefix else ""
     val pairs = answer.getPairsList.asScala.toSeq
     val allowed =
-      if (ProtectedSettings.isAdmin(principal)) pairs
+      if (Governing.isAdmin(principal)) pairs
       else pairs.filterNot(pair => ProtectedSettings.contains(prefix + pair.getKey))
     answer.toBuilder.clearPairs.addAllPairs(allowed.map(redacted(prefix, _)).asJava).build()
   }
