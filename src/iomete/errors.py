@@ -30,6 +30,7 @@
     │   ├── EngineStartError
     │   └── SessionNotPreparedError           a running Spark session lacks our configuration
     ├── QueryError                            Spark refused or failed a statement
+    │   └── QueryDeniedError (AccessDeniedError)  … since the principal may not
     └── StoreError (RuntimeError)             the metadata database can't be used
         ├── StoreCorruptError
         ├── StoreSchemaError                  the schema is newer than this version of iomete
@@ -212,6 +213,10 @@ class QueryError(IometeError):
         self.sql_state = sql_state
 
 
+class QueryDeniedError(QueryError, AccessDeniedError):
+    """A statement was refused: the principal may not do what it asks for."""
+
+
 class StoreError(IometeError, RuntimeError):
     """The metadata database can't be used."""
 
@@ -251,6 +256,7 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     EngineError: Outcome(exit_code=7, http_status=503),
     StoreError: Outcome(exit_code=8, http_status=503),
     AccessDeniedError: Outcome(exit_code=9, http_status=403),
+    QueryDeniedError: Outcome(exit_code=9, http_status=403),
     StillNeededError: Outcome(exit_code=10, http_status=409),
     PolicyPublishError: Outcome(exit_code=11, http_status=503),
 }

@@ -36,6 +36,7 @@ EXIT_CODES = {
     "PortInUseError": 7,
     "StoreBusyError": 8,
     "AccessDeniedError": 9,
+    "QueryDeniedError": 9,
     "StillNeededError": 10,
     "PolicyPublishError": 11,
 }

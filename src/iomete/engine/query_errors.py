@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from iomete.errors import EngineError, QueryError
+from iomete.errors import EngineError, QueryDeniedError, QueryError
 
 MISSING = {"TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
+NOT_PERMITTED = "42501"  # SQLSTATE: insufficient privilege
 AWAITED = "Exception thrown in awaitResult"  # a wrapping that says nothing
 MAX_CAUSES = 20
 
@@ -20,6 +21,7 @@ def translate_errors() -> Iterator[None]:
 
     Raises:
         QueryError: With Spark's message, error condition and SQLSTATE.
+        QueryDeniedError: If the principal may not do what was asked for.
         EngineError: If the Java process is gone.
     """
     from py4j.protocol import Py4JJavaError, Py4JNetworkError
@@ -72,7 +74,8 @@ def _query_error(text: str, condition: str | None, state: str | None) -> QueryEr
         found = re.search(r"SQLSTATE: \w+.*", message)
         message = message.split(" Verify the spelling")[0] + (f" {found[0]}" if found else "")
         hint = "`SHOW NAMESPACES IN lake` and `SHOW TABLES IN lake.<namespace>` list what is there"
-    return QueryError(message, condition=condition, sql_state=state, hint=hint)
+    kind = QueryDeniedError if state == NOT_PERMITTED else QueryError
+    return kind(message, condition=condition, sql_state=state, hint=hint)
 
 
 def _call(asked: Any, method: str) -> Any:

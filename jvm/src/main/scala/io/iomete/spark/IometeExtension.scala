@@ -27,6 +27,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectResolutionRule(CheckCalls(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
+      extensions.injectResolutionRule(GovernTargets(_))
       extensions.injectPostHocResolutionRule(_ => SafeNames)
       extensions.injectPostHocResolutionRule(CheckReads(_))
       extensions.injectPlanNormalizationRule(BoundUser(_))

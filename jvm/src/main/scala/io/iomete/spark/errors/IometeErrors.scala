@@ -128,6 +128,24 @@ object IometeErrors {
       "no policy grants the path"
     )
 
+  def restrictedWrite(principal: String, table: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.RESTRICTED_WRITE",
+      Map("principal" -> principal, "table" -> table),
+      "update",
+      table,
+      "the principal sees it masked, filtered or in part"
+    )
+
+  def maskedWriteBack(principal: String, table: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.MASKED_WRITE_BACK",
+      Map("principal" -> principal, "table" -> table),
+      "update",
+      table,
+      "masked values would take the place of what they hide"
+    )
+
   def columnDenied(table: String, column: String): Refused =
     refused(
       "IOMETE_ACCESS_DENIED.COLUMN",

@@ -81,7 +81,7 @@ private final class CommandRights(governed: GovernedSession) {
     val target = targetOf(write)
     write match {
       case rows: RowLevelWrite =>
-        needPlain(target)
+        needAsSeen(rows, target)
         rows.operation.command.toString match {
           case "DELETE" => need("delete", target.table)
           case "UPDATE" => need("update", target.table)
@@ -105,6 +105,16 @@ private final class CommandRights(governed: GovernedSession) {
         throw IometeErrors.accessDenied(governed.principal, "alter", named(resolved).fullName)
       }
     case _ => ()
+  }
+
+  /** Raw rows may be rewritten by a statement that was made to see what its author sees. */
+  private def needAsSeen(write: RowLevelWrite, target: Source.OfTable): Unit = {
+    val decision = governed.decide(target, governed.rights)
+    val guards = WriteGuards.in(write).filter(_.table == target.table)
+    if (guards.isEmpty) needPlain(target)
+    else if (!guards.forall(_.decision.contains(decision.asker))) {
+      throw IometeErrors.policiesChanged(governed.principal, target.table.fullName)
+    }
   }
 
   private def targetOf(write: V2WriteCommand): Source.OfTable = {

@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.masks
 
-import org.apache.spark.sql.catalyst.expressions.{Expression, UnaryExpression}
+import org.apache.spark.sql.catalyst.expressions.{AttributeReference, Expression, UnaryExpression}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodeGenerator, CodegenContext, ExprCode}
 import org.apache.spark.sql.types.DataType
 
@@ -38,4 +38,12 @@ private[masks] final case class Masked(child: Expression, mask: ValueMask) exten
   private def isPrimitive: Boolean = CodeGenerator.isPrimitiveType(dataType)
 
   override protected def withNewChildInternal(newChild: Expression): Masked = copy(child = newChild)
+}
+
+/** A column under a built-in mask. */
+object MaskedColumn {
+  def unapply(expression: Expression): Option[AttributeReference] = expression match {
+    case Masked(column: AttributeReference, _) => Some(column)
+    case _ => None
+  }
 }

@@ -56,27 +56,30 @@ final class CheckedAnswer(root: LogicalPlan) extends ReturnAnswer(root) {
 
 private final class ProofCheck(governed: GovernedSession) {
 
-  def check(root: LogicalPlan): Unit = check(root, None)
+  def check(root: LogicalPlan): Unit = checkWhole(root)
 
-  private def check(plan: LogicalPlan, proof: Option[Proof]): Unit = {
+  /** A guarded condition speaks for the whole plan that it is in, and not for its subqueries. */
+  private def checkWhole(root: LogicalPlan): Unit = check(root, WriteGuards.proofsIn(root))
+
+  private def check(plan: LogicalPlan, proofs: Seq[Proof]): Unit = {
     plan.expressions.foreach(_.foreach {
       case DeniedColumn(table, column, _) => throw IometeErrors.columnDenied(table, column)
       case _                              => ()
     })
     val below = plan match {
-      case PolicyBarrier(_, given) if given.isOurs => Some(given)
-      case _                                       => proof
+      case PolicyBarrier(_, given) if given.isOurs => proofs :+ given
+      case _                                       => proofs
     }
     plan match {
       case leaf: LeafNode if !leaf.isInstanceOf[Command] => checkLeaf(leaf, below)
       case _                                             => ()
     }
     plan.children.foreach(check(_, below))
-    plan.subqueries.foreach(check(_, None))
+    plan.subqueries.foreach(checkWhole)
   }
 
-  private def checkLeaf(leaf: LogicalPlan, proof: Option[Proof]): Unit = Source.of(leaf) match {
-    case source @ Source.OfTable(table, columns, _) if !proof.exists(covers(_, table)) =>
+  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = Source.of(leaf) match {
+    case source @ Source.OfTable(table, columns, _) if !proofs.exists(covers(_, table)) =>
       val decision = governed.decide(source, governed.rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted
       val used = read(leaf).map(_.name).toSet

@@ -4,13 +4,13 @@ import scala.collection.mutable
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions._
-import io.iomete.spark.governance.masks.{HashKey, MaskExpressions}
 import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
 import org.apache.spark.sql.catalyst.catalog.HiveTableRelation
-import org.apache.spark.sql.catalyst.expressions.{Mask => _, _}
+import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
+import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
@@ -24,6 +24,7 @@ import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelat
 final class GovernReads(governed: GovernedSession) {
   private val reads = mutable.ArrayBuffer.empty[TableRead]
   private val paths = mutable.ArrayBuffer.empty[String]
+  private val guarded = mutable.HashSet.empty[TableResource]
   private var lostNotNull = false
 
   def apply(plan: LogicalPlan): LogicalPlan = {
@@ -44,15 +45,20 @@ final class GovernReads(governed: GovernedSession) {
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
     case leaf: LeafNode if !leaf.isInstanceOf[Command] => governLeaf(leaf, rights)
-    case other =>
-      val inside = other.mapChildren(govern(_, rights))
-      inside.transformExpressionsWithPruning(
-        _.containsPattern(org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION)
-      ) { case subquery: SubqueryExpression =>
+    case write: RowLevelWrite =>
+      guarded ++= WriteGuards.in(write).map(_.table)
+      below(write, rights)
+    case other => below(other, rights)
+  }
+
+  private def below(plan: LogicalPlan, rights: ReadRights): LogicalPlan = {
+    val inside = plan.mapChildren(govern(_, rights))
+    inside.transformExpressionsWithPruning(_.containsPattern(PLAN_EXPRESSION)) {
+      case subquery: SubqueryExpression =>
         val plan = govern(subquery.plan, rights)
         QueryReads.set(plan, QueryReads.partOfAnother)
         subquery.withNewPlan(plan)
-      }
+    }
   }
 
   private def governVisible(visible: VisibleColumns, rights: ReadRights): LogicalPlan = {
@@ -112,7 +118,8 @@ final class GovernReads(governed: GovernedSession) {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
-      if (isUntouched(decision, columns)) leaf
+      // The target of a write whose conditions and values were made to see what its author sees.
+      if (isUntouched(decision, columns) || WriteGuards.isTarget(leaf) && guarded(table)) leaf
       else governTable(leaf, table, columns, decision)
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
@@ -188,9 +195,9 @@ final class GovernReads(governed: GovernedSession) {
       columns: Seq[(Attribute, Attribute, Option[String])],
       decision: CombinedDecision
   ): LogicalPlan = {
-    val policyColumns = columns.map { case (_, below, name) => name.fold(below)(below.withName) }
+    val restriction = new Restriction(governed, table, columns.map(c => c._2 -> c._3), decision)
     val projected = columns.map { case (above, below, name) =>
-      val value = shown(table, below, name, policyColumns, decision)
+      val value = restriction.shown(below, name)
       if (above.exprId == below.exprId && value == below) {
         above
       } else {
@@ -198,88 +205,10 @@ final class GovernReads(governed: GovernedSession) {
         Alias(value, above.name)(above.exprId, above.qualifier, Some(above.metadata))
       }
     }
-    val filtered = usable(table) {
-      decision.principalsOfFilters.map { case (rule, principal) =>
-        governed.governance.expressions.filter(rule.predicate, table, policyColumns, principal)
-      }
-    }.reduceOption(And(_, _)).fold(raw)(Filter(_, raw))
+    val filtered = restriction.predicate.fold(raw)(Filter(_, raw))
     val view = Project(projected.map(_.asInstanceOf[NamedExpression]), filtered)
     if (decision.isRestricted) PolicyBarrier(view, Proof.of(table, Some(decision.asker))) else view
   }
-
-  private def shown(
-      table: TableResource,
-      column: Attribute,
-      policyName: Option[String],
-      all: Seq[Attribute],
-      decision: CombinedDecision
-  ): Expression = policyName match {
-    case Some(name) if !decision.isVisible(name) =>
-      DeniedColumn(table.fullName, column.name, column.dataType)
-    case None if decision.masks.nonEmpty || !all.forall(a => isMetadata(a) || decision.isVisible(a.name)) =>
-      DeniedColumn(table.fullName, column.name, column.dataType)
-    case None => column
-    case Some(name) =>
-      decision.principalsOfMasks.foldLeft[Expression](column) { case (value, (rules, principal)) =>
-        usable(table)(masked(table, value, column, ResourceNames.column(name), rules, all, principal))
-      }
-  }
-
-  private def isMetadata(attribute: Attribute): Boolean = attribute match {
-    case MetadataAttribute(_) => true
-    case _                    => false
-  }
-
-  private def masked(
-      table: TableResource,
-      value: Expression,
-      column: Attribute,
-      name: String,
-      rules: Map[String, MaskRule],
-      all: Seq[Attribute],
-      principal: String
-  ): Expression = {
-    val key = governed.governance.hashKey
-    val inside = inFields(value, name, rules, key)
-    rules.get(name).map(_.mask) match {
-      case Some(Mask.Custom(text)) =>
-        val named = all.find(_.exprId == column.exprId).getOrElse(column)
-        val made = governed.governance.expressions.mask(text, named, table, all, principal)
-        made.transformUp { case a: Attribute if a.exprId == column.exprId => inside }
-      case Some(mask) => MaskExpressions(mask, inside, key)
-      case None       => inside
-    }
-  }
-
-  /** Masks of a struct's fields come before one of the whole column. */
-  private def inFields(
-      value: Expression,
-      name: String,
-      rules: Map[String, MaskRule],
-      key: HashKey
-  ): Expression = {
-    val prefix = name + "."
-    val nested = rules.collect {
-      case (path, rule) if path.startsWith(prefix) =>
-        path.stripPrefix(prefix).split('.').toSeq -> rule.mask
-    }
-    nested.values.collectFirst { case custom: Mask.Custom => custom }.foreach { _ =>
-      throw new PolicyExpressionException(s"a custom mask is bound to a field of `$name`")
-    }
-    if (nested.isEmpty) value else MaskExpressions.nested(value, nested, key)
-  }
-
-  /** What is wrong with a policy is told to administrators; for others, the table can't be read. */
-  private def usable[T](table: TableResource)(body: => T): T =
-    try body
-    catch {
-      case error: PolicyExpressionException =>
-        throw IometeErrors.policyUnusable(
-          table.fullName,
-          error.getMessage,
-          isAdmin = governed.isAdmin
-        )
-    }
 }
 
 /** The same relation with other attributes. */

@@ -40,13 +40,22 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
           visible
-        // Targets of writes are judged by what is to be done to them.
         case clone: CloneTableStatement     => clone
         case restore: RestoreTableStatement => restore
-        case update: UpdateTable     => inExpressions(update, governed)
-        case delete: DeleteFromTable => inExpressions(delete, governed)
+        case update: UpdateTable =>
+          inExpressions(update.copy(table = targets(governed).wrap(update.table, "update")), governed)
+        case delete: DeleteFromTable =>
+          inExpressions(delete.copy(table = targets(governed).wrap(delete.table, "delete")), governed)
         case merge: MergeIntoTable =>
-          inExpressions(merge.copy(sourceTable = hide(merge.sourceTable, governed)), governed)
+          val wrapped = merge.copy(
+            targetTable = targets(governed).wrap(merge.targetTable, targets(governed).actionsOf(merge): _*),
+            sourceTable = hide(merge.sourceTable, governed)
+          )
+          inExpressions(wrapped, governed)
+        case insert: InsertIntoStatement =>
+          written(insert, insert.table, targets(governed).actionsOf(insert), governed)
+        case write: V2WriteCommand =>
+          written(write, write.table, targets(governed).actionsOf(write), governed)
         case ctes: UnresolvedWith =>
           ctes.copy(
             child = hide(ctes.child, governed),
@@ -54,10 +63,24 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
               (name, query.copy(child = hide(query.child, governed)), depth)
             }
           )
-        case other =>
-          inExpressions(other.withNewChildren(other.children.map(hide(_, governed))), governed)
+        case other => below(other, governed)
       }
     }
+
+  private def below(plan: LogicalPlan, governed: GovernedSession): LogicalPlan =
+    inExpressions(plan.withNewChildren(plan.children.map(hide(_, governed))), governed)
+
+  private def written(
+      write: LogicalPlan,
+      target: LogicalPlan,
+      actions: Seq[String],
+      governed: GovernedSession
+  ): LogicalPlan = targets(governed).named(target, actions: _*) match {
+    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden)
+    case _                      => below(write, governed)
+  }
+
+  private def targets(governed: GovernedSession): WriteTargets = new WriteTargets(session, governed)
 
   private def inExpressions(plan: LogicalPlan, governed: GovernedSession): LogicalPlan =
     plan.transformExpressions { case subquery: SubqueryExpression =>

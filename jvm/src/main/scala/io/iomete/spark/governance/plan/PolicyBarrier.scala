@@ -3,6 +3,7 @@ package io.iomete.spark.governance.plan
 import java.security.SecureRandom
 
 import io.iomete.spark.governance.decisions.{ReadDecision, TableResource}
+import io.iomete.spark.governance.masks.MaskedColumn
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Filter, LogicalPlan, UnaryNode}
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -77,8 +78,10 @@ object SafeExpressions {
     case _                        => false
   })
 
-  private def isPlain(expression: Expression): Boolean = expression match {
+  /** A column, a constant, or what a mask of ours makes of a column: those give a value for any. */
+  def isPlain(expression: Expression): Boolean = expression match {
     case _: AttributeReference | _: Literal => true
+    case MaskedColumn(_)                    => true
     case _                                  => false
   }
 }

@@ -20,6 +20,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference,
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
+import org.apache.spark.sql.connector.write.RowLevelTarget
 import org.apache.spark.sql.delta.DeltaLogFileIndex
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 import org.apache.spark.sql.execution.adaptive.LogicalQueryStage
@@ -107,6 +108,7 @@ object Source {
     case (Some(plugin), Some(ident)) =>
       val name = RelationName.of(plugin, ident)
       table match {
+        case RowLevelTarget(inner) => ofV2(inner, catalog, identifier, output)
         case iceberg: SparkTable if iceberg.table.isInstanceOf[BaseMetadataTable] =>
           name.base.fold[Source](Unknown("a metadata table"))(OfMetadata(_, ident.name))
         case _: SparkChangelogTable =>

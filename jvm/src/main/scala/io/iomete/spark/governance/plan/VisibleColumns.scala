@@ -2,7 +2,7 @@ package io.iomete.spark.governance.plan
 
 import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
 import org.apache.spark.sql.catalyst.expressions.Attribute
-import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan}
+import org.apache.spark.sql.catalyst.plans.logical.{BinaryNode, LeafNode, LogicalPlan}
 import org.apache.spark.sql.catalyst.rules.RuleId
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -95,4 +95,19 @@ final class HiddenRelation(
   override def hashCode: Int = System.identityHashCode(this)
 
   override def withNewChildrenInternal(newChildren: IndexedSeq[LogicalPlan]): LogicalPlan = this
+}
+
+/** A write to a relation that its author may not know of: missing, once the query has been looked at. */
+final case class MissingTarget(query: LogicalPlan, target: HiddenRelation) extends BinaryNode {
+  override def left: LogicalPlan = query
+  override def right: LogicalPlan = target
+  override def output: Seq[Attribute] = Nil
+
+  override protected def withNewChildrenInternal(
+      newLeft: LogicalPlan,
+      newRight: LogicalPlan
+  ): LogicalPlan = newRight match {
+    case hidden: HiddenRelation => copy(newLeft, hidden)
+    case _                      => copy(newLeft)
+  }
 }
