@@ -1,4 +1,4 @@
-"""The acceptance suite: what is not listed as open has to pass, and what passes is not open."""
+"""The acceptance suite: every scenario has to pass."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ import pytest
 
 HERE = Path(__file__).parent
 SUITE_SECONDS = 3000
-OPEN = HERE / "open_scenarios.txt"
-
-
-def open_scenarios() -> set[str]:
-    lines = OPEN.read_text(encoding="utf-8").splitlines()
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +34,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     return {each["id"]: each for each in json.loads(found.read_text(encoding="utf-8"))}
 
 
-def test_every_scenario_that_is_not_open_passes(results: dict[str, dict[str, Any]]) -> None:
-    failed = {
-        name: each["why"]
-        for name, each in results.items()
-        if each["why"] and name not in open_scenarios()
-    }
+def test_every_scenario_passes(results: dict[str, dict[str, Any]]) -> None:
+    failed = {name: each["why"] for name, each in results.items() if each["why"]}
     assert not failed, "\n".join(f"{name}: {why}" for name, why in failed.items())
-
-
-def test_the_list_of_open_scenarios_only_shrinks(results: dict[str, dict[str, Any]]) -> None:
-    passed = {name for name, each in results.items() if not each["why"] and not each["skip"]}
-    assert not open_scenarios() & passed, "these pass now: take them off open_scenarios.txt"
-    assert open_scenarios() <= results.keys(), "there are no such scenarios"
 
 
 def test_only_what_needs_another_process_is_skipped(results: dict[str, dict[str, Any]]) -> None:

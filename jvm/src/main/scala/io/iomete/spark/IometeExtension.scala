@@ -1,6 +1,7 @@
 package io.iomete.spark
 
 import io.iomete.spark.errors.Startup
+import io.iomete.spark.governance.commands.{HideCommandTargets, RefuseForeignCode}
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.BoundUser
 import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
@@ -24,7 +25,9 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
       extensions.injectHintResolutionRule(_ => HoldCalls)
+      extensions.injectHintResolutionRule(RefuseForeignCode(_))
       extensions.injectHintResolutionRule(HideRelations(_))
+      extensions.injectHintResolutionRule(HideCommandTargets(_))
       extensions.injectResolutionRule(CheckCalls(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectResolutionRule(GovernTargets(_))

@@ -128,6 +128,15 @@ object IometeErrors {
       "no policy grants the path"
     )
 
+  def foreignCodeDenied(principal: String, what: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.FOREIGN_CODE",
+      Map("principal" -> principal, "what" -> what),
+      "execute",
+      what,
+      "it runs code in Spark's own process"
+    )
+
   def restrictedWrite(principal: String, table: String): Refused =
     refused(
       "IOMETE_ACCESS_DENIED.RESTRICTED_WRITE",

@@ -1,16 +1,14 @@
 package io.iomete.spark.governance.commands
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.decisions.TableResource
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
-import org.apache.spark.sql.catalyst.plans.logical.views.CreateIcebergView
-import org.apache.spark.sql.connector.catalog.TableChange
+import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}
+import org.apache.spark.sql.connector.catalog.{TableCatalog, TableChange}
 import org.apache.spark.sql.execution.command._
-import org.apache.spark.sql.execution.datasources.CreateTempViewUsing
 
 /** Which commands a principal may run: those listed here, with the rights that each needs.
   *
@@ -21,13 +19,31 @@ object CommandRights {
 
   /** The plan as it may run. Raises: IOMETE_ACCESS_DENIED, IOMETE_COMMAND_REFUSED. */
   def judge(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = {
-    if (!governed.isAdmin) {
-      plan.foreach {
+    if (governed.isAdmin) signed(governed, plan)
+    else {
+      ForeignCode.requireAllowed(governed, plan)
+      val own = ownForm(governed, plan)
+      own.foreach {
         case command: Command => new CommandRights(governed).check(command)
         case _                => ()
       }
+      signed(governed, own)
     }
-    signed(governed, plan)
+  }
+
+  /** Statements that show less to those whom policies apply to. */
+  private def ownForm(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
+    case ExplainCommand(statement, mode) => GovernedExplain(statement, mode)
+    // Where files are, and what properties say, is for those who may change it.
+    case describe: DescribeRelation if describe.isExtended && !mayAlter(governed, describe.relation) =>
+      describe.copy(isExtended = false)
+    case other => other
+  }
+
+  private def mayAlter(governed: GovernedSession, relation: LogicalPlan): Boolean = relation match {
+    case table: ResolvedTable =>
+      governed.engine.isAllowed(governed.principal, "alter", new Rights(governed).named(table))
+    case _ => false
   }
 
   /** Procedures reach any table, and run inside analysis: administrators call them. */
@@ -50,31 +66,51 @@ object CommandRights {
 }
 
 private final class CommandRights(governed: GovernedSession) {
+  private val rights = new Rights(governed)
+  import rights.{need, needOnNamespace, needPath, needPlain, refuse}
 
-  def check(command: Command): Unit = command match {
-    case write: V2WriteCommand   => checkWrite(write)
-    case create: CreateTable     => need("create", create.name)
-    case create: CreateTableAsSelect => need("create", create.name)
-    case create: ReplaceTable    => need(Seq("create", "drop"), create.name)
-    case create: ReplaceTableAsSelect => need(Seq("create", "drop"), create.name)
-    case create: CreateIcebergView => need("create", create.child)
-    case create: CreateNamespace => needOnNamespace("create", create.name)
-    case drop: DropTable         => need("drop", drop.child)
-    case drop: DropView          => need("drop", drop.child)
-    case rename: RenameTable     => checkRename(rename)
-    case alter: AlterTableCommand => checkAlter(alter)
-    case view: CreateViewCommand => checkView(view)
-    case describe: DescribeRelation => checkDescribe(describe.relation)
+  def check(command: Command): Unit = JudgedCommands.verdictOf(command) match {
+    case JudgedCommands.Free    => ()
+    case JudgedCommands.Rights  => checkRights(command)
+    case JudgedCommands.Refused => refuse(command.nodeName)
+  }
+
+  private def checkRights(command: Command): Unit = command match {
     case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
-    case _: SetCommand | _: ResetCommand | _: SetCatalogAndNamespace | _: SetNamespaceCommand |
-        _: SetCatalogCommand | _: CacheTable | _: CacheTableAsSelect | _: UncacheTable |
-        _: ExplainCommand | _: DropTempViewCommand | _: CreateVariable | _: SetVariable |
-        _: DropVariable | _: CreateTempViewUsing | _: DescribeQueryCommand |
-        _: DescribeFunctionCommand | _: ShowCurrentNamespaceCommand =>
-      ()
+    case _: SetCommand                   => ()
+    case write: V2WriteCommand           => checkWrite(write)
+    case delete: DeleteFromTable         => checkDelete(delete.table, delete.nodeName)
+    case delete: DeleteFromTableWithFilters => checkDelete(delete.table, delete.nodeName)
+    case create: CreateTable             => checkCreate(create, create.name, Seq("create"))
+    case create: CreateTableAsSelect     => checkCreate(create, create.name, Seq("create"))
+    case create: ReplaceTable            => checkCreate(create, create.name, Seq("create", "drop"))
+    case create: ReplaceTableAsSelect    => checkCreate(create, create.name, Seq("create", "drop"))
+    case view: CreateIcebergView         => need(created(view.replace), view.child)
+    case view: CreateViewCommand         => checkView(view)
+    case create: CreateNamespace         => checkCreate(create)
+    case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
+    case comment: CommentOnNamespace     => needOnNamespace("alter", comment.child)
+    case drop: DropTable                 => need("drop", drop.child)
+    case drop: DropView                  => need("drop", drop.child)
+    case drop: DropIcebergView           => need("drop", drop.child)
+    case rename: RenameTable             => checkRename(rename)
+    case alter: AlterTableCommand        => checkAlter(alter)
+    case branch: CreateOrReplaceBranch   => checkAlter(branch.table)
+    case tag: CreateOrReplaceTag         => checkAlter(tag.table)
+    case branch: DropBranch              => checkAlter(branch.table)
+    case tag: DropTag                    => checkAlter(tag.table)
+    case add: AddPartitionField          => checkAlter(add.table)
+    case drop: DropPartitionField        => checkAlter(drop.table)
+    case replace: ReplacePartitionField  => checkAlter(replace.table)
+    case set: SetIdentifierFields        => checkAlter(set.table)
+    case drop: DropIdentifierFields      => checkAlter(drop.table)
+    case order: SetWriteDistributionAndOrdering => checkAlter(order.table)
+    case truncate: TruncateTable         => checkTruncate(truncate.table)
+    case refresh: RefreshTable           => checkKnown(refresh.child)
+    case describe: DescribeRelation      => checkDescribe(describe.relation)
     case function: CreateSQLFunctionCommand if function.isTemp => ()
     case function: DropFunctionCommand if function.isTemp      => ()
-    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+    case other                           => refuse(other.nodeName)
   }
 
   private def checkWrite(write: V2WriteCommand): Unit = {
@@ -94,19 +130,6 @@ private final class CommandRights(governed: GovernedSession) {
     }
   }
 
-  /** Whoever sees a table masked can't change what its masks are bound to. */
-  private def needPlain(table: LogicalPlan): Unit = table match {
-    case resolved: ResolvedTable =>
-      val columns = resolved.table.columns().toSeq
-      val names = columns.map(_.name)
-      val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
-      val decision = governed.decide(named(resolved), names, governed.rights, fields)
-      if (decision.isRestricted || !names.forall(decision.isVisible)) {
-        throw IometeErrors.accessDenied(governed.principal, "alter", named(resolved).fullName)
-      }
-    case _ => ()
-  }
-
   /** Raw rows may be rewritten by a statement that was made to see what its author sees. */
   private def needAsSeen(write: RowLevelWrite, target: Source.OfTable): Unit = {
     val decision = governed.decide(target, governed.rights)
@@ -117,116 +140,117 @@ private final class CommandRights(governed: GovernedSession) {
     }
   }
 
-  private def targetOf(write: V2WriteCommand): Source.OfTable = {
-    val relation = write match {
-      case rows: RowLevelWrite => rows.originalTable
-      case other               => other.table
-    }
-    Source.of(relation.asInstanceOf[LogicalPlan]) match {
-      case target: Source.OfTable => target
-      case _ => throw IometeErrors.commandRefused(governed.principal, write.nodeName)
-    }
+  private def targetOf(write: V2WriteCommand): Source.OfTable = write match {
+    case rows: RowLevelWrite => targetOf(rows.originalTable, write.nodeName)
+    case other               => targetOf(other.table, write.nodeName)
   }
 
-  /** Whoever sees a table masked or filtered can't replace what they don't see. */
-  private def needPlain(target: Source.OfTable): Unit = {
-    val decision = governed.decide(target, governed.rights)
-    if (decision.isRestricted || !target.names.forall(decision.isVisible)) {
-      throw IometeErrors.accessDenied(governed.principal, "overwrite", target.table.fullName)
+  private def targetOf(relation: LogicalPlan, command: String): Source.OfTable =
+    Source.of(EliminateSubqueryAliases(relation)) match {
+      case target: Source.OfTable => target
+      case _                      => refuse(command)
     }
+
+  /** A deletion of whole files, which Spark leaves to the table's format. */
+  private def checkDelete(relation: LogicalPlan, command: String): Unit = {
+    val target = targetOf(relation, command)
+    needPlain(target)
+    need("delete", target.table)
+  }
+
+  private def checkCreate(create: LogicalPlan, name: LogicalPlan, actions: Seq[String]): Unit = {
+    need(actions, name)
+    val (location, properties) = PlacesOf(create)
+    location.foreach(needPlace)
+    properties.foreach { case (key, value) => checkProperty(key, value) }
+  }
+
+  private def checkCreate(create: CreateNamespace): Unit = {
+    needOnNamespace("create", create.name)
+    create.properties.foreach { case (key, value) => checkProperty(key, value) }
+  }
+
+  private def created(replace: Boolean): Seq[String] = if (replace) Seq("create", "drop") else Seq("create")
+
+  /** Files at a place of one's choice may be those of another table. */
+  private def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
+
+  private def checkProperty(key: String, value: String): Unit = {
+    if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
+    if (PlacesInProperties.isPlace(key, value)) needPlace(value)
   }
 
   private def checkRename(rename: RenameTable): Unit = {
     val (catalog, table) = rename.child match {
-      case resolved: ResolvedTable => (resolved.catalog, named(resolved))
-      case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+      case resolved: ResolvedTable          => (resolved.catalog, rights.named(resolved))
+      case view: ResolvedPersistentView     => (view.catalog, rights.named(view))
+      case other                            => refuse(other.nodeName)
     }
     Seq("alter", "drop").foreach(need(_, table))
     needPlain(rename.child)
     val parts =
       if (rename.newName.head.equalsIgnoreCase(catalog.name)) rename.newName.tail else rename.newName
-    need(
-      "create",
-      decisionsName(catalog.name, parts.init, parts.last)
-    )
+    need("create", rights.named(catalog.name, parts.init, parts.last))
   }
 
   private def checkAlter(alter: AlterTableCommand): Unit = {
-    val changesPlace = alter.changes.exists {
-      case set: TableChange.SetProperty => set.property.startsWith("iomete.") || set.property == "location"
-      case _                            => false
+    alter.changes.foreach {
+      case set: TableChange.SetProperty   => checkProperty(set.property, set.value)
+      case unset: TableChange.RemoveProperty if PlacesInProperties.isOurs(unset.property) =>
+        refuse(alter.nodeName)
+      case _ => ()
     }
-    if (changesPlace) throw IometeErrors.commandRefused(governed.principal, alter.nodeName)
-    need("alter", alter.table)
-    needPlain(alter.table)
+    checkAlter(alter.table)
+  }
+
+  private def checkAlter(table: LogicalPlan): Unit = {
+    need("alter", table)
+    needPlain(table)
+  }
+
+  private def checkAlter(parts: Seq[String]): Unit = {
+    val name = rights.named(parts)
+    need("alter", name.table)
+    name.catalog match {
+      case tables: TableCatalog => needPlain(name.table, tables.loadTable(name.identifier))
+      case _                    => refuse("ALTER TABLE")
+    }
+  }
+
+  private def checkTruncate(table: LogicalPlan): Unit = {
+    need("delete", table)
+    needPlain(table)
+  }
+
+  private def checkKnown(table: LogicalPlan): Unit = {
+    val name = rights.named(table)
+    if (!governed.engine.isKnown(governed.principal, name)) throw IometeErrors.tableNotFound(name.fullName)
   }
 
   private def checkView(view: CreateViewCommand): Unit =
-    if (view.viewType == PersistedView) {
-      need(
-        "create",
-        decisionsName(
-          view.name.catalog.getOrElse("spark_catalog"),
-          view.name.database.toSeq,
-          view.name.table
-        )
-      )
-    }
+    if (view.viewType == PersistedView) created(view.replace).foreach(need(_, rights.named(view.name)))
 
   private def checkDescribe(relation: LogicalPlan): Unit = relation match {
     case resolved: ResolvedTable =>
-      val table = named(resolved)
+      val table = rights.named(resolved)
       val columns = resolved.table.columns().map(_.name).toSeq
       val decision = governed.decide(table, columns, governed.rights)
       if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights, decision)
       if (!columns.forall(decision.isVisible)) {
         throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
       }
-    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+    case other => refuse(other.nodeName)
   }
+}
 
-  private def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
-
-  private def need(actions: Seq[String], plan: LogicalPlan): Unit = {
-    val table = plan match {
-      case resolved: ResolvedTable => named(resolved)
-      case resolved: ResolvedIdentifier =>
-        decisionsName(
-          resolved.catalog.name,
-          resolved.identifier.namespace.toSeq,
-          resolved.identifier.name
-        )
-      case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
+/** Where a statement wants a new table's files. */
+private object PlacesOf {
+  def apply(create: LogicalPlan): (Option[String], Map[String, String]) = {
+    val specs = create.productIterator.collect { case spec: TableSpecBase => spec }.toSeq
+    specs.headOption match {
+      case Some(spec: TableSpec) => (spec.location, spec.properties ++ spec.options)
+      case Some(spec: UnresolvedTableSpec) => (spec.location, spec.properties)
+      case _ => (None, Map.empty)
     }
-    actions.foreach(need(_, table))
   }
-
-  private def need(action: String, table: TableResource): Unit =
-    if (!governed.engine.isAllowed(governed.principal, action, table)) {
-      throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
-               IometeErrors.accessDenied(governed.principal, action, table.fullName)
-             } else {
-               IometeErrors.tableNotFound(table.fullName)
-             })
-    }
-
-  private def needOnNamespace(action: String, plan: LogicalPlan): Unit = plan match {
-    case ResolvedNamespace(catalog, namespace, _) =>
-      val (name, joined) =
-        io.iomete.spark.governance.decisions.ResourceNames.namespace(catalog.name, namespace)
-      if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
-        throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
-      }
-    case other => throw IometeErrors.commandRefused(governed.principal, other.nodeName)
-  }
-
-  private def named(resolved: ResolvedTable): TableResource =
-    decisionsName(
-      resolved.catalog.name,
-      resolved.identifier.namespace.toSeq,
-      resolved.identifier.name
-    )
-
-  private def decisionsName(catalog: String, namespace: Seq[String], name: String): TableResource =
-    io.iomete.spark.governance.decisions.ResourceNames.table(catalog, namespace, name)
 }

@@ -1,0 +1,47 @@
+package io.iomete.spark.governance.commands
+
+import io.iomete.spark.governance.plan.{DeniedColumn, PolicyBarrier, VisibleColumns}
+import org.apache.spark.sql.{Row, SparkSession}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
+import org.apache.spark.sql.catalyst.plans.logical.{Command, LogicalPlan, View}
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
+import org.apache.spark.sql.execution.command.LeafRunnableCommand
+import org.apache.spark.sql.execution.{CommandExecutionMode, ExplainMode, QueryExecution}
+import org.apache.spark.sql.types.StringType
+
+/** EXPLAIN for those whom policies apply to: for what they may run, and no more than they may know.
+  *
+  * A plan shows the text of filters and masks, the bounds that files are skipped by, and what is
+  * inside of views. Where there are any of these, only the statement as it was analysed is shown.
+  */
+final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) extends LeafRunnableCommand {
+
+  override val output: Seq[Attribute] = Seq(AttributeReference("plan", StringType)())
+
+  override def run(session: SparkSession): Seq[Row] = {
+    val execution = session
+      .asInstanceOf[ClassicSession]
+      .sessionState
+      .executePlan(statement, CommandExecutionMode.SKIP)
+    execution.assertAnalyzed()
+    Seq(Row(if (isPlain(execution)) execution.explainString(mode) else outline(execution)))
+  }
+
+  /** Governs the statement, which refuses what may not be run. */
+  private def isPlain(execution: QueryExecution): Boolean = {
+    val isOpen = !execution.analyzed.exists {
+      case VisibleColumns(_, _, hidden) => !hidden.exists(_.isEmpty)
+      case _: View | _: Command         => true
+      case _                            => false
+    }
+    val governed = execution.normalized
+    isOpen && !governed.exists(node => isRestricted(node) || node.subqueries.exists(_.exists(isRestricted)))
+  }
+
+  private def isRestricted(node: LogicalPlan): Boolean = node.isInstanceOf[PolicyBarrier] ||
+    node.expressions.exists(_.exists(_.isInstanceOf[DeniedColumn]))
+
+  private def outline(execution: QueryExecution): String =
+    s"== Analyzed Logical Plan ==\n${execution.analyzed.treeString}\n" +
+      "What policies make of it is shown to administrators only.\n"
+}
