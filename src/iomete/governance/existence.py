@@ -106,13 +106,21 @@ def _columns_exist(
     complete = True
     for column in columns:
         top, _, field = column.partition(".")
-        if column in types or (field and lower(types.get(top, "")).startswith("struct<")):
+        if column in types or (field and _has_fields(types.get(top, ""))):
             continue
         alike = nearest(top, types)
         hint = f"did you mean `{alike}`?" if alike and alike != top else _FUTURE
         problems.add("columns", f"`{column}` is not in `{table}`", hint=hint)
         complete = False
     return complete
+
+
+def _has_fields(kind: str) -> bool:
+    """Tell a struct's type, or that of arrays of structs, whose fields are named the same way."""
+    kind = lower(kind)
+    while kind.startswith("array<"):
+        kind = kind.removeprefix("array<")
+    return kind.startswith("struct<")
 
 
 def _check_sql(

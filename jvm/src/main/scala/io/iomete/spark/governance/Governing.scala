@@ -49,7 +49,7 @@ final class GovernedSession(
       columns: Seq[(org.apache.spark.sql.catalyst.expressions.AttributeReference, Option[String])],
       decision: CombinedDecision
   ): Set[String] =
-    if (decision.masks.isEmpty && columns.flatMap(_._2).forall(decision.isVisible)) Set.empty
+    if (decision.isPlain(columns.flatMap(_._2))) Set.empty
     else columns.collect { case (attribute, None) => attribute.name }.toSet
 
   def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =

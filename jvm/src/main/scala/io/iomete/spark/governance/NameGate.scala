@@ -3,7 +3,7 @@ package io.iomete.spark.governance
 import scala.util.Try
 
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
-import io.iomete.spark.governance.plan.{RelationName, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, RelationName}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
 
@@ -41,11 +41,9 @@ private[spark] final class NameGate(governed: GovernedSession) {
         val name = RelationName.of(catalog, identifier)
         // What isn't there hides nothing; whoever loads it is told that it isn't there.
         name.base.isEmpty && Try(catalog.loadTable(identifier)).toOption.forall { loaded =>
-          val shown = loaded.columns().toSeq
-          val columns = shown.map(_.name)
-          val fields = shown.flatMap(c => StructFields.of(c.name, c.dataType))
+          val (columns, fields) = BaseTables.ofTable(loaded)
           val decision = governed.decide(table, columns, governed.rights, fields)
-          decision.isReadable && !decision.isRestricted && columns.forall(decision.isVisible)
+          decision.isReadable && decision.broken.isEmpty && decision.isPlain(columns)
         }
       case _ => false
     }

@@ -14,6 +14,7 @@ import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
+import org.apache.spark.sql.types.DataType
 
 /** Applies the decisions to every relation of an analysed plan: what [[GovernPlan]] does per query.
   *
@@ -28,13 +29,17 @@ final class GovernReads(governed: GovernedSession) {
   private var lostNotNull = false
 
   def apply(plan: LogicalPlan): LogicalPlan = {
-    val done = govern(plan, governed.rights)
+    val done = withoutFileNames(govern(plan, governed.rights))
     val result = if (lostNotNull) Nullability.propagate(done) else done
     if (QueryReads.of(result).isEmpty) {
       QueryReads.set(result, found)
     }
     result
   }
+
+  private def withoutFileNames(plan: LogicalPlan): LogicalPlan =
+    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, reads.toSeq, governed)) FileNames.removed(plan)
+    else plan
 
   def found: QueryReads = new QueryReads(reads.toSeq, paths.distinct.toSeq, governed.engine.epoch)
 
@@ -119,8 +124,11 @@ final class GovernReads(governed: GovernedSession) {
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
       // The target of a write whose conditions and values were made to see what its author sees.
-      if (isUntouched(decision, columns) || WriteGuards.isTarget(leaf) && guarded(table)) leaf
-      else governTable(leaf, table, columns, decision)
+      if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
+      else {
+        val read = if (FileNames.mayBeShown(reads.last, governed)) leaf else UnlistedFiles.in(leaf)
+        if (isUntouched(decision, columns)) read else governTable(read, source, decision)
+      }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
       locations.foreach { path =>
@@ -141,9 +149,9 @@ final class GovernReads(governed: GovernedSession) {
       part: String,
       rights: ReadRights
   ): LogicalPlan = {
-    val columns = BaseTables.columnsOf(leaf)
-    val decision = decide(table, columns, Nil, None, rights)
-    if (decision.isRestricted || !columns.forall(decision.isVisible)) {
+    val (columns, fields) = BaseTables.columnsOf(leaf)
+    val decision = decide(table, columns, fields, None, rights)
+    if (!decision.isPlain(columns)) {
       throw IometeErrors.metadataDenied(rights.asker, table.fullName, part)
     }
     leaf
@@ -171,17 +179,21 @@ final class GovernReads(governed: GovernedSession) {
 
   private def governTable(
       leaf: LogicalPlan,
-      table: TableResource,
-      columns: Seq[(AttributeReference, Option[String])],
+      source: Source.OfTable,
       decision: CombinedDecision
   ): LogicalPlan = {
-    val renewed = columns.map { case (a, name) => (a, a.newInstance(), name) }
-    restricted(
-      Relations.withOutput(leaf, renewed.map { case (a, below, _) => a -> below }),
-      table,
-      renewed,
-      decision
-    )
+    val renewed = source.columns.map { case (a, name) => (a, a.newInstance(), name) }
+    val read = Relations.withOutput(leaf, renewed.map { case (a, below, _) => a -> below })
+    if (source.types.isEmpty) {
+      restricted(read, source.table, renewed, decision)
+    } else {
+      // Policies see an old version with the names that its fields have today.
+      val today = renewed.map { case (a, below, _) =>
+        source.types.get(a.exprId).fold[NamedExpression](below)(t => Alias(Cast(below, t), a.name)())
+      }
+      val columns = renewed.zip(today).map { case ((a, _, name), below) => (a, below.toAttribute, name) }
+      restricted(Project(today, read), source.table, columns, decision)
+    }
   }
 
   /** The governed form of `raw`.
@@ -197,7 +209,7 @@ final class GovernReads(governed: GovernedSession) {
   ): LogicalPlan = {
     val restriction = new Restriction(governed, table, columns.map(c => c._2 -> c._3), decision)
     val projected = columns.map { case (above, below, name) =>
-      val value = restriction.shown(below, name)
+      val value = asNamed(restriction.shown(below, name), above.dataType)
       if (above.exprId == below.exprId && value == below) {
         above
       } else {
@@ -208,6 +220,11 @@ final class GovernReads(governed: GovernedSession) {
     val filtered = restriction.predicate.fold(raw)(Filter(_, raw))
     val view = Project(projected.map(_.asInstanceOf[NamedExpression]), filtered)
     if (decision.isRestricted) PolicyBarrier(view, Proof.of(table, Some(decision.asker))) else view
+  }
+
+  private def asNamed(value: Expression, names: DataType): Expression = {
+    val named = NamesToday.renamed(value.dataType, names)
+    if (named == value.dataType) value else Cast(value, named)
   }
 }
 
@@ -247,12 +264,12 @@ private object RelationNames {
   }
 }
 
-/** The columns of the table that a metadata table belongs to. */
-private object BaseTables {
+/** The columns of the table that a metadata table belongs to, and the paths of their fields. */
+private[governance] object BaseTables {
   import org.apache.iceberg.spark.source.SparkTable
-  import org.apache.spark.sql.connector.catalog.TableCatalog
+  import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
 
-  def columnsOf(leaf: LogicalPlan): Seq[String] = {
+  def columnsOf(leaf: LogicalPlan): (Seq[String], Seq[String]) = {
     val relation = leaf match {
       case r: DataSourceV2Relation     => Some((r.catalog, r.identifier))
       case r: DataSourceV2ScanRelation => Some((r.relation.catalog, r.relation.identifier))
@@ -261,18 +278,17 @@ private object BaseTables {
     relation match {
       case Some((Some(catalog: TableCatalog), Some(identifier))) =>
         val namespace = identifier.namespace
-        val base = org.apache.spark.sql.connector.catalog.Identifier
-          .of(namespace.init, namespace.last)
-        catalog.loadTable(base) match {
-          // Columns that were dropped are still in old files and their bounds.
-          case table: SparkTable =>
-            import scala.jdk.CollectionConverters._
-            table.table.schemas.asScala.values.toSeq
-              .flatMap(_.columns.asScala.map(_.name))
-              .distinct
-          case other => other.columns.toSeq.map(_.name)
-        }
-      case _ => Nil
+        ofTable(catalog.loadTable(Identifier.of(namespace.init, namespace.last)))
+      case _ => (Nil, Nil)
     }
   }
+
+  /** Columns that were dropped are still in old files and their bounds. */
+  def ofTable(table: org.apache.spark.sql.connector.catalog.Table): (Seq[String], Seq[String]) =
+    table match {
+      case iceberg: SparkTable => IcebergColumns.ever(iceberg.table)
+      case other =>
+        val columns = other.columns.toSeq
+        (columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
+    }
 }

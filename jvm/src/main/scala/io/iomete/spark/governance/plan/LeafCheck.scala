@@ -14,9 +14,14 @@ final class LeafCheck(governed: GovernedSession) {
       if (!decision.isReadable || decision.broken.isDefined) {
         throw Refusals.of(governed, table, governed.rights, decision)
       }
-    case Source.OfMetadata(table, _) =>
+    case Source.OfMetadata(table, part) =>
       if (!governed.engine.isKnown(governed.principal, table)) {
         throw Refusals.notReadable(governed, table, governed.rights)
+      }
+      // Its schema names the columns: of partitions, of changes, in the bounds of files.
+      val (columns, fields) = BaseTables.columnsOf(leaf)
+      if (!governed.decide(table, columns, governed.rights, fields).isPlain(columns)) {
+        throw IometeErrors.metadataDenied(governed.principal, table.fullName, part)
       }
     case Source.OfPaths(paths) =>
       paths.foreach { path =>

@@ -59,5 +59,9 @@ final case class CombinedDecision(
 
   def isRestricted: Boolean = masks.nonEmpty || filters.nonEmpty || creator.isDefined
 
+  /** Whether all of these columns are seen, as they are, in every row. */
+  def isPlain(columns: Seq[String]): Boolean =
+    masks.isEmpty && filters.isEmpty && columns.forall(isVisible)
+
   def policies: Seq[Long] = (creator.toSeq :+ asker).flatMap(_.policies).distinct
 }

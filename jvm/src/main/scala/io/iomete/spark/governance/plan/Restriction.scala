@@ -30,7 +30,8 @@ final class Restriction(
   def shown(column: Attribute, policyName: Option[String]): Expression = policyName match {
     case Some(name) if !decision.isVisible(name) =>
       DeniedColumn(table.fullName, column.name, column.dataType)
-    case None if decision.masks.nonEmpty || !named.forall(a => isMetadata(a) || decision.isVisible(a.name)) =>
+    // They show values of other columns, and by rows' places how many are hidden.
+    case None if !decision.isPlain(named.filterNot(isMetadata).map(_.name)) =>
       DeniedColumn(table.fullName, column.name, column.dataType)
     case None => column
     case Some(name) =>

@@ -1,7 +1,5 @@
 package io.iomete.spark.governance.plan
 
-import scala.jdk.CollectionConverters._
-
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import org.apache.iceberg.BaseMetadataTable
 import org.apache.iceberg.spark.PathIdentifier
@@ -16,12 +14,13 @@ import org.apache.spark.sql.catalyst.analysis.{
   ResolvedTempView
 }
 import org.apache.spark.sql.catalyst.catalog.{CatalogTable, HiveTableRelation, UnresolvedCatalogRelation}
-import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, MetadataAttribute}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, ExprId, MetadataAttribute}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
 import org.apache.spark.sql.connector.write.RowLevelTarget
 import org.apache.spark.sql.delta.DeltaLogFileIndex
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 import org.apache.spark.sql.execution.adaptive.LogicalQueryStage
 import org.apache.spark.sql.execution.columnar.InMemoryRelation
@@ -43,19 +42,22 @@ object Source {
     *   None
     * @param snapshot
     *   the version that is read, where the format has versions
+    * @param types
+    *   of columns whose fields are called otherwise today: with the names that policies know
     */
   final case class OfTable(
       table: TableResource,
       columns: Seq[(AttributeReference, Option[String])],
       snapshot: Option[String]
-  ) extends Source {
+  )(val types: Map[ExprId, DataType])
+      extends Source {
 
     /** Names of the columns, as policies know them. */
     def names: Seq[String] = columns.flatMap(_._2)
 
     /** Paths of the fields of these columns that are structs, or arrays of them. */
     def fields: Seq[String] = columns.flatMap { case (attribute, name) =>
-      name.toSeq.flatMap(StructFields.of(_, attribute.dataType))
+      name.toSeq.flatMap(StructFields.of(_, types.getOrElse(attribute.exprId, attribute.dataType)))
     }
   }
 
@@ -114,24 +116,48 @@ object Source {
         case _: SparkChangelogTable =>
           name.base.fold[Source](Unknown("a table of changes"))(OfMetadata(_, ident.name))
         case iceberg: SparkTable =>
-          val columns = IcebergColumns.namesIn(iceberg)
-          OfTable(
-            tableOf(name, iceberg),
-            output.map(a => a -> policyName(a, columns)),
-            Option(iceberg.snapshotId)
-              .orElse(Option(iceberg.table.currentSnapshot).map(s => Long.box(s.snapshotId)))
-              .map(_.toString)
+          val snapshot = Option(iceberg.snapshotId)
+            .orElse(Option(iceberg.table.currentSnapshot).map(s => Long.box(s.snapshotId)))
+          tableOf(name, iceberg).fold[Source](Unknown("a table under another one's name"))(
+            ofColumns(_, output, snapshot.map(_.toString), IcebergColumns.namesToday(iceberg))
           )
-        case _ => OfTable(name.table, output.map(a => a -> policyName(a, Map.empty)), None)
+        case delta: DeltaTableV2 => ofColumns(name.table, output, None, DeltaColumns.namesToday(delta))
+        case _                   => ofColumns(name.table, output, None, NamesToday.same)
       }
     case _ => Unknown(table.getClass.getSimpleName)
   }
 
-  /** `lake.db.t.branch_b` is `lake.db.t`, unless there is a table of the whole name. */
-  private def tableOf(name: RelationName, iceberg: SparkTable): TableResource = name.base match {
-    case Some(base) if iceberg.branch != null || iceberg.snapshotId != null => base
-    case _                                                                  => name.table
+  private def ofColumns(
+      table: TableResource,
+      output: Seq[AttributeReference],
+      snapshot: Option[String],
+      today: NamesToday
+  ): OfTable = {
+    val columns = output.map {
+      case a @ MetadataAttribute(_) => (a, None, a.dataType)
+      case a =>
+        val (name, dataType) = today.of(a.name, a.dataType)
+        (a, Some(name), dataType)
+    }
+    OfTable(table, columns.map { case (a, name, _) => a -> name }, snapshot)(
+      columns.collect { case (a, _, dataType) if dataType != a.dataType => a.exprId -> dataType }.toMap
+    )
   }
+
+  /** `lake.db.t.branch_b` is `lake.db.t`, unless there is a table of the whole name; only what was
+    * loaded tells. None if that is neither.
+    */
+  private def tableOf(name: RelationName, iceberg: SparkTable): Option[TableResource] =
+    name.base match {
+      case None => Some(name.table)
+      case Some(base) =>
+        def named(levels: Seq[String]): Boolean =
+          iceberg.table.name == (name.catalog.name +: levels).mkString(".")
+        val namespace = name.identifier.namespace.toSeq
+        if (named(namespace :+ name.identifier.name)) Some(name.table)
+        else if (named(namespace)) Some(base)
+        else None
+    }
 
   private def ofV1(relation: LogicalRelation): Source = relation.relation match {
     case files: HadoopFsRelation
@@ -139,7 +165,8 @@ object Source {
       Local // Delta reads its own log; no name leads there
     case base =>
       relation.catalogTable match {
-        case Some(table) => ofCatalogTable(table, relation.output, DeltaVersions.of(base))
+        case Some(table) =>
+          ofCatalogTable(table, relation.output, DeltaVersions.of(base), DeltaColumns.namesToday(base))
         case None =>
           base match {
             case files: HadoopFsRelation => OfPaths(files.location.rootPaths.map(_.toString).toSeq)
@@ -151,19 +178,21 @@ object Source {
   private def ofCatalogTable(
       table: CatalogTable,
       output: Seq[Attribute],
-      snapshot: Option[String]
+      snapshot: Option[String],
+      today: NamesToday = NamesToday.same
   ): Source =
     table.identifier.database match {
       case Some("delta") | None => pathOf(table)
       case Some(database) =>
-        OfTable(
+        ofColumns(
           ResourceNames.table(
             table.identifier.catalog.getOrElse(ResourceNames.sessionCatalog),
             Seq(database),
             table.identifier.table
           ),
-          output.collect { case a: AttributeReference => a -> policyName(a, Map.empty) },
-          snapshot
+          output.collect { case a: AttributeReference => a },
+          snapshot,
+          today
         )
     }
 
@@ -184,14 +213,6 @@ object Source {
   /** Sources of rows that come from nowhere, for tests and heartbeats. */
   private def isGenerator(table: Table): Boolean =
     Set("RateStreamTable", "RatePerMicroBatchTable")(table.getClass.getSimpleName)
-
-  private def policyName(
-      attribute: AttributeReference,
-      renamed: Map[String, String]
-  ): Option[String] = attribute match {
-    case MetadataAttribute(_) => None
-    case column               => Some(renamed.getOrElse(column.name, column.name))
-  }
 }
 
 /** Paths of the fields below a column, through structs and arrays of structs. */
@@ -205,34 +226,6 @@ object StructFields {
       }
     case ArrayType(element, _) => of(column, element)
     case _                     => Nil
-  }
-}
-
-/** Iceberg knows columns by number, so an old snapshot's names don't hide what they are. */
-private object IcebergColumns {
-
-  /** For a snapshot or branch: from its columns' names to the names that these have today. */
-  def namesIn(table: SparkTable): Map[String, String] = {
-    val today = table.table.schema
-    table.columns.map(_.name).toSeq
-      .flatMap(name => idOf(table, name).map(name -> _))
-      .flatMap { case (name, id) => Option(today.findColumnName(id)).map(name -> _) }
-      .filter { case (then, now) => then != now }
-      .toMap
-  }
-
-  private def idOf(table: SparkTable, name: String): Option[Int] =
-    schemaRead(table).flatMap(schema => Option(schema.findField(name))).map(_.fieldId)
-
-  private def schemaRead(table: SparkTable): Option[org.apache.iceberg.Schema] = {
-    val iceberg = table.table
-    val snapshot =
-      if (table.snapshotId != null) Option(iceberg.snapshot(table.snapshotId))
-      else Option(table.branch).flatMap(branch => Option(iceberg.snapshot(branch)))
-    snapshot
-      .flatMap(s => Option(s.schemaId))
-      .flatMap(id => iceberg.schemas.asScala.get(id))
-      .filter(_.columns.asScala.map(_.name).toSet == table.columns.map(_.name).toSet)
   }
 }
 
