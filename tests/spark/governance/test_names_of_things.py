@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 from pyspark.errors import AnalysisException, PySparkException
 
@@ -301,3 +304,99 @@ def test_schemas_of_metadata_tables_name_no_hidden_columns(
         with pytest.raises(PySparkException, match="IOMETE_ACCESS_DENIED"):
             _ = lake.as_principal(partly).spark.table(f"{table}.{part}").schema
         assert lake.as_principal(plain).spark.table(f"{table}.{part}").schema
+
+
+# --- what an error or an answer tells of names
+
+
+def said(
+    lake: iomete.Lakehouse, action: Callable[[iomete.Lakehouse, str], object], name: str
+) -> str:
+    """What happens, with the name taken out."""
+    with pytest.raises(PySparkException) as error:
+        action(lake, name)
+    text = re.sub(r"#\d+L?", "#", str(error.value))
+    for part in reversed(name.split(".")):
+        text = text.replace(part, "@")
+    return f"{type(error.value).__name__} {error.value.getCondition()} {text}"
+
+
+def changes(lake: iomete.Lakehouse, name: str) -> object:
+    return lake.spark.sql(f"SELECT * FROM table_changes('{name}', 0)")
+
+
+def loaded(lake: iomete.Lakehouse, name: str) -> object:
+    return lake.spark.read.format("iceberg").load(name).schema
+
+
+def files(lake: iomete.Lakehouse, name: str) -> object:
+    return lake.spark.read.format("iceberg").load(f"{name}.files").schema
+
+
+def streamed(lake: iomete.Lakehouse, name: str) -> object:
+    return lake.spark.readStream.format("iceberg").load(name).schema
+
+
+@pytest.mark.parametrize("action", [changes, loaded, files, streamed])
+def test_a_hidden_table_is_a_missing_one(
+    lake: iomete.Lakehouse,
+    namespace: str,
+    database: str,
+    newcomer: Newcomer,
+    action: Callable[[iomete.Lakehouse, str], object],
+) -> None:
+    run(
+        lake,
+        f"CREATE TABLE {namespace}.hidden (id INT) USING iceberg",
+        f"CREATE TABLE {database}.hidden (id INT) USING delta",
+    )
+    reader = lake.as_principal(newcomer())
+    for home in (namespace, database) if action is changes else (namespace,):
+        hidden = said(reader, action, f"{home}.hidden")
+        assert hidden == said(reader, action, f"{home}.absent")
+        assert "TABLE_OR_VIEW_NOT_FOUND" in hidden
+
+
+@pytest.mark.parametrize("statement", ["USE {}", "USE NAMESPACE {}"])
+def test_a_hidden_namespace_is_a_missing_one(
+    lake: iomete.Lakehouse, namespace: str, database: str, newcomer: Newcomer, statement: str
+) -> None:
+    def use(lake: iomete.Lakehouse, name: str) -> object:
+        catalog, _, inside = name.partition(".")
+        lake.spark.sql(f"USE {catalog}")
+        return lake.spark.sql(statement.format(name if statement == "USE {}" else inside))
+
+    name = newcomer()
+    reader = lake.as_principal(name)
+    for there in (namespace, database):
+        hidden = said(reader, use, there)
+        assert hidden == said(reader, use, f"{there.partition('.')[0]}.absent")
+        assert "SCHEMA_NOT_FOUND" in hidden
+        lake.policies.grant("select", on=there, to=name)
+        use(reader, there)
+    reader.spark.sql("USE spark_catalog.default")
+
+
+@pytest.mark.parametrize("switch", ["enabled", "enabledTentatively", "dualRunWithLegacy"])
+def test_sparks_other_analyser_is_refused(
+    lake: iomete.Lakehouse, database: str, newcomer: Newcomer, switch: str
+) -> None:
+    table, who = f"{database}.t", newcomer()
+    run(
+        lake,
+        f"CREATE TABLE {table} (id INT, wage STRING) USING parquet",
+        f"INSERT INTO {table} VALUES (1, '{SECRET}')",
+    )
+    lake.policies.grant("select", on=table, columns=["id"], to=who)
+    reader = lake.as_principal(who)
+    key = f"spark.sql.analyzer.singlePassResolver.{switch}"
+    with pytest.raises(PySparkException, match="IOMETE_ANALYSER_REFUSED"):
+        reader.spark.sql(f"SET {key} = true")
+    reader.spark.conf.set(key, "true")
+    for query in (f"SELECT * FROM {table}", f"SELECT wage FROM {table}", "SELECT 1"):
+        with pytest.raises(PySparkException, match="IOMETE_ANALYSER_REFUSED"):
+            _ = reader.spark.sql(query).schema
+    with pytest.raises(PySparkException, match="IOMETE_ANALYSER_REFUSED"):
+        _ = reader.spark.table(table).schema
+    reader.spark.conf.set(key, "false")
+    assert rows(reader, f"SELECT * FROM {table}") == [(1,)]

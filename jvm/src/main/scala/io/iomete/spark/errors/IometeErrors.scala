@@ -194,6 +194,27 @@ object IometeErrors {
       "nothing is granted on it"
     )
 
+  /** `namespace` as it is quoted in SQL, its catalog first. */
+  def namespaceNotFound(namespace: String): Refused =
+    refusedAs(
+      "SCHEMA_NOT_FOUND",
+      "42704",
+      SparkErrors.template("SCHEMA_NOT_FOUND"),
+      Map("schemaName" -> SparkErrors.quoted(namespace)),
+      "use",
+      namespace,
+      "nothing is granted in it, or it doesn't exist"
+    )
+
+  def analyserRefused(key: String): Refused =
+    refused(
+      "IOMETE_ANALYSER_REFUSED",
+      Map("key" -> printable(key)),
+      "set",
+      printable(key),
+      "policies aren't enforced in what this analyser resolves"
+    )
+
   def commandRefused(principal: String, command: String): Refused =
     refused(
       "IOMETE_COMMAND_REFUSED",

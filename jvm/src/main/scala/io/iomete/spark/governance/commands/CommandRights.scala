@@ -1,12 +1,14 @@
 package io.iomete.spark.governance.commands
 
 import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.decisions.ResourceNames
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.connector.catalog.{TableCatalog, TableChange}
 import org.apache.spark.sql.execution.command._
 
@@ -78,6 +80,9 @@ private final class CommandRights(governed: GovernedSession) {
   private def checkRights(command: Command): Unit = command match {
     case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
     case _: SetCommand                   => ()
+    case SetCatalogAndNamespace(ResolvedNamespace(catalog, namespace, _)) =>
+      needNamespace(catalog.name, namespace)
+    case SetNamespaceCommand(namespace)  => needNamespace(currentCatalog, namespace)
     case write: V2WriteCommand           => checkWrite(write)
     case delete: DeleteFromTable         => checkDelete(delete.table, delete.nodeName)
     case delete: DeleteFromTableWithFilters => checkDelete(delete.table, delete.nodeName)
@@ -112,6 +117,19 @@ private final class CommandRights(governed: GovernedSession) {
     case function: DropFunctionCommand if function.isTemp      => ()
     case other                           => refuse(other.nodeName)
   }
+
+  /** One that isn't known is missing, whether it is there or not; `default` is there for everybody. */
+  private def needNamespace(catalog: String, namespace: Seq[String]): Unit = {
+    val (name, joined) = ResourceNames.namespace(catalog, namespace)
+    val isDefault = name == ResourceNames.sessionCatalog && joined == "default"
+    if (namespace.nonEmpty && !isDefault &&
+      !governed.engine.isNamespaceKnown(governed.principal, name, joined)) {
+      throw IometeErrors.namespaceNotFound(ResourceNames.quoted(catalog +: namespace))
+    }
+  }
+
+  private def currentCatalog: String =
+    governed.session.asInstanceOf[ClassicSession].sessionState.catalogManager.currentCatalog.name
 
   private def checkWrite(write: V2WriteCommand): Unit = {
     val target = targetOf(write)

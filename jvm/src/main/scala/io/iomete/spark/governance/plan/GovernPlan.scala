@@ -1,11 +1,13 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.governance.commands.CommandRights
-import io.iomete.spark.governance.{Governing, ReadAudit}
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
+import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis.AnalysisContext
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution.command.{ResetCommand, SetCommand}
 
 /** Governs each query once, between analysis and optimisation.
   *
@@ -46,15 +48,27 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = {
     Governing.of(session).foreach { governed =>
-      if (!isBodyOfView) new ReadAudit(governed).refusals(check(plan, governed))
+      new ReadAudit(governed).refusals {
+        requireOurAnalysis(plan)
+        if (!isBodyOfView) check(plan, governed)
+      }
     }
     plan
+  }
+
+  /** Spark's other analyser runs this rule, but none of those that hide names. */
+  private def requireOurAnalysis(plan: LogicalPlan): Unit = plan match {
+    case _: SetCommand | _: ResetCommand => () // the way back
+    case _ =>
+      ProtectedSettings.otherAnalysers.find(session.conf.get(_, "false").toBoolean).foreach { key =>
+        throw IometeErrors.analyserRefused(key)
+      }
   }
 
   /** Spark analyses the text of a view apart; it is judged with the view's rights when it runs. */
   private def isBodyOfView: Boolean = AnalysisContext.get.catalogAndNamespace.nonEmpty
 
-  private def check(plan: LogicalPlan, governed: io.iomete.spark.governance.GovernedSession): Unit =
+  private def check(plan: LogicalPlan, governed: GovernedSession): Unit =
     plan match {
       case _: View                                  => () // with its creator's rights, when it runs
       case VisibleColumns(child, Some(_), _) if !isLeaf(child) => ()

@@ -1,12 +1,20 @@
 package io.iomete.spark.governance.plan
 
+import java.util.Locale
+
+import scala.util.Try
+
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
+import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin
+import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
@@ -35,7 +43,12 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case relation: UnresolvedRelation => wrap(relation, relation, governed)
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
-        case source: UnresolvedDataSource => VisibleColumns(source, None, None)
+        case source: UnresolvedDataSource =>
+          IcebergSources.nameIn(session, source) match {
+            case Some(name) if !governed.mayKnow(name) =>
+              missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
+            case _ => VisibleColumns(source, None, None)
+          }
         case leaf if leaf.children.isEmpty && isTable(leaf) =>
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
@@ -112,6 +125,19 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       hidden
   }
 
+  private def missing(
+      source: LogicalPlan,
+      name: RelationName,
+      parts: Seq[String],
+      isStreaming: Boolean,
+      governed: GovernedSession
+  ): LogicalPlan = {
+    new ReadAudit(governed).hidden(name)
+    CurrentOrigin.withOrigin(source.origin) {
+      new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
+    }
+  }
+
   /** No table's name holds a slash. */
   private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
@@ -119,6 +145,26 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
     case _: Source.OfTable => true
     case _                 => false
   })
+}
+
+/** Tables that are named where a path is expected: `format("iceberg").load("lake.db.t")`. */
+private object IcebergSources {
+  private val providers = Set("iceberg", "org.apache.iceberg.spark.source.icebergsource")
+
+  def nameIn(session: SparkSession, source: UnresolvedDataSource): Option[RelationName] =
+    parts(source) match {
+      case Seq()                                             => None
+      case parts if parts.exists(part => part.contains('/')) => None
+      case parts                                             => RelationName.of(session, parts)
+    }
+
+  def parts(source: UnresolvedDataSource): Seq[String] =
+    if (providers(source.format.toLowerCase(Locale.ROOT))) {
+      val named = source.paths.headOption.orElse(source.options.get("path"))
+      named.flatMap(text => Try(CatalystSqlParser.parseMultipartIdentifier(text)).toOption).getOrElse(Nil)
+    } else {
+      Nil
+    }
 }
 
 /** Finds out which columns are hidden, as soon as Spark has resolved the relation inside.
@@ -134,8 +180,24 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         relation.copy(hidden = Some(governed.hiddenColumns(child, name)))
       case relation @ VisibleColumns(child, _, _) if !child.resolved && isExpandedView(child) =>
         relation.copy(child = wrapViewsIn(child))
+      // Delta looks its table up itself, and says of one that isn't Delta's that it is there.
+      case changes: DeltaTableValueFunction =>
+        named(changes) match {
+          case Some((parts, name)) if !governed.mayKnow(name) =>
+            new ReadAudit(governed).hidden(name)
+            new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming = false)
+          case _ => changes
+        }
     }
   }
+
+  private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =
+    for {
+      argument <- changes.functionArgs.headOption if argument.resolved && argument.foldable
+      text <- Option(argument.eval()).map(_.toString)
+      parts <- Try(CatalystSqlParser.parseMultipartIdentifier(text)).toOption
+      name <- RelationName.of(session, parts)
+    } yield (parts, name)
 
   private def isExpandedView(child: LogicalPlan): Boolean =
     child.isInstanceOf[SubqueryAlias] && child.children.exists(!_.isInstanceOf[LeafNode])
