@@ -6,7 +6,7 @@ import pytest
 from pyspark.errors import AnalysisException
 
 import iomete
-from iomete.errors import InvalidPolicyError
+from iomete.errors import InvalidPolicyError, QueryDeniedError
 from spark.governance.conftest import Newcomer
 
 
@@ -135,9 +135,9 @@ def test_metadata_tables_need_the_whole_table(
 ) -> None:
     assert reader.sql(f"SELECT count(*) FROM {people}.files").collect()[0][0] > 0
     lake.policies.mask(people, "ssn", "redact", to=reader_name)
-    with pytest.raises(AnalysisException) as caught:
+    with pytest.raises(QueryDeniedError) as caught:
         reader.sql(f"SELECT * FROM {people}.files").collect()
-    assert caught.value.getCondition() == "IOMETE_ACCESS_DENIED.METADATA"
+    assert caught.value.condition == "IOMETE_ACCESS_DENIED.METADATA"
 
 
 @pytest.mark.parametrize(
