@@ -28,6 +28,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectHintResolutionRule(RefuseForeignCode(_))
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectHintResolutionRule(HideCommandTargets(_))
+      extensions.injectResolutionRule(_ => OpenRecords)
       extensions.injectResolutionRule(CheckCalls(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectResolutionRule(GovernTargets(_))

@@ -22,11 +22,8 @@ final class ReadAudit(governed: GovernedSession) {
       .groupBy(read => (read.table, read.rights))
       .values
       .map(_.head)
-      .filter(read => ReadAudit.isFirst(query, read.table.fullName + read.rights.views))
       .foreach(read => write(allowed(read, reads.columns.get(read.table), query)))
-    reads.paths
-      .filter(ReadAudit.isFirst(query, _))
-      .foreach(path => write(ofPath(path, query)))
+    reads.paths.foreach(path => write(ofPath(path, query)))
   }
 
   /** Runs `body`, and records its refusal if it is refused. */
@@ -85,23 +82,14 @@ final class ReadAudit(governed: GovernedSession) {
       reason = None
     )
 
-  private def queryId: String = {
-    val execution = session.sparkContext.getLocalProperty(SQLExecution.EXECUTION_ID_KEY)
-    Option(execution).fold(java.util.UUID.randomUUID().toString)(id =>
-      s"${session.sparkContext.applicationId}-$id"
-    )
-  }
+  /** Anybody can set the property: what isn't an execution that is running is no name for one. */
+  private def queryId: String =
+    Option(session.sparkContext.getLocalProperty(SQLExecution.EXECUTION_ID_KEY))
+      .flatMap(_.toLongOption)
+      .filter(id => SQLExecution.getQueryExecution(id) != null)
+      .fold(java.util.UUID.randomUUID().toString)(id => s"${session.sparkContext.applicationId}-$id")
 
   private def write(event: AuditEvent): Unit =
     try governed.governance.audit.write(event)
     catch { case error: IOException => throw IometeErrors.auditFailed(error) }
-}
-
-private object ReadAudit {
-  private val seen =
-    com.google.common.cache.CacheBuilder.newBuilder().maximumSize(10000).build[(String, String), java.lang.Boolean]()
-
-  /** An execution can pass several gates, that of a cache among them; it leaves one event a table. */
-  def isFirst(query: String, resource: String): Boolean =
-    seen.asMap.putIfAbsent((query, resource), java.lang.Boolean.TRUE) == null
 }

@@ -1,7 +1,5 @@
 package io.iomete.spark.governance.plan
 
-import scala.collection.mutable
-
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions.TableResource
 import io.iomete.spark.governance.{GovernedSession, Governing}
@@ -10,6 +8,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.classic.Strategy
 import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.columnar.InMemoryRelation
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanRelation
 
 /** The last look at a plan before it becomes physical: no leaf without its proof.
@@ -33,18 +32,22 @@ final case class Backstop(session: SparkSession) extends Strategy {
   }
 
   /** Puts the gate above a query, where each execution passes. */
-  private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] =
-    if (root.isInstanceOf[Command]) {
-      Nil
-    } else {
-      val reads = QueryReads.of(root).getOrElse(LeafReads.of(root, governed))
-      if (reads.isEmpty) {
+  private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] = {
+    CachedQueries.in(root).foreach(_.fillsCache = true)
+    QueryReads.coverSubqueries(root)
+    QueryReads.of(root) match {
+      case Some(reads) =>
+        val answer = root match {
+          case RecordedQuery(query, _) => query // Spark's strategies look at the top of an answer
+          case other                   => other
+        }
+        GovernedExec(planLater(new CheckedAnswer(answer)), reads, governed.principal, root) :: Nil
+      case None if Commands.isCommand(root) || QueryReads.isCovered(root) => Nil
+      case None =>
+        Unrecorded.check(root, governed)
         Nil
-      } else {
-        if (reads.columns.isEmpty) reads.columns = UsedColumns.of(root)
-        GovernedExec(planLater(new CheckedAnswer(root)), reads, governed.principal) :: Nil
-      }
     }
+  }
 }
 
 /** The answer of a query that has passed the backstop; Spark plans it as any other. */
@@ -104,44 +107,32 @@ private final class ProofCheck(governed: GovernedSession) {
   private def covers(proof: Proof, table: TableResource): Boolean = proof.table == table
 }
 
-/** What an optimised plan reads, where its own record was lost on the way. */
-private object LeafReads {
+/** A query without a record has nothing to record, or it isn't planned. */
+private object Unrecorded {
 
-  def of(root: LogicalPlan, governed: GovernedSession): QueryReads = {
-    val reads = root.collectLeaves().flatMap { leaf =>
+  def check(root: LogicalPlan, governed: GovernedSession): Unit = root.foreachWithSubqueries {
+    case cached: InMemoryRelation =>
+      CachedQueries.of(cached).flatMap(_.tables).foreach(read => refuse(governed, read.table.fullName))
+    case leaf: LeafNode if !leaf.isInstanceOf[Command] =>
       Source.of(leaf) match {
-        case source @ Source.OfTable(table, _, snapshot) =>
-          val decision = governed.decide(source, governed.rights)
-          Some(TableRead(table, source.names, source.fields, snapshot, governed.rights, decision))
-        case _ => None
+        case Source.OfTable(table, _, _)   => refuse(governed, table.fullName)
+        case Source.OfMetadata(table, _)   => refuse(governed, table.fullName)
+        case Source.OfPaths(paths)         => refuse(governed, paths.mkString(", "))
+        case Source.Local | _: Source.Unknown => ()
       }
-    }
-    new QueryReads(reads, Nil, governed.engine.epoch)
+    case _ => ()
   }
+
+  private def refuse(governed: GovernedSession, what: String): Unit =
+    throw IometeErrors.ungovernedRead(governed.principal, what)
 }
 
-/** The columns of each table that an optimised plan still needs, as policies name them. */
-private object UsedColumns {
+/** The queries that fill the caches which a plan reads. */
+private object CachedQueries {
 
-  def of(root: LogicalPlan): Map[TableResource, Set[String]] = {
-    val used = mutable.HashSet.empty[ExprId]
-    val byTable = mutable.HashMap.empty[TableResource, Set[String]]
-    root.output.foreach(a => used += a.exprId)
-    root.foreachWithSubqueries(_.references.foreach(a => used += a.exprId))
-    root.foreachWithSubqueries {
-      case leaf: LeafNode =>
-        Source.of(leaf) match {
-          case Source.OfTable(table, columns, _) =>
-            val read = leaf match {
-              case scan: DataSourceV2ScanRelation => scan.output.map(_.exprId).toSet
-              case _                              => used
-            }
-            val names = columns.collect { case (a, Some(name)) if read(a.exprId) => name }
-            byTable(table) = byTable.getOrElse(table, Set.empty) ++ names
-          case _ => ()
-        }
-      case _ => ()
-    }
-    byTable.toMap
-  }
+  def in(root: LogicalPlan): Seq[QueryReads] =
+    root.collectWithSubqueries { case cached: InMemoryRelation => of(cached) }.flatten
+
+  def of(cached: InMemoryRelation): Seq[QueryReads] =
+    cached.cachedPlan.collectFirst { case gate: GovernedExec => gate.reads }.toSeq
 }

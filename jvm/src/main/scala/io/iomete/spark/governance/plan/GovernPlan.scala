@@ -22,15 +22,28 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
     audit.refusals {
       AnalysisHelper.allowInvokingTransformsInAnalyzer {
         val judged = CommandRights.judge(governed, plan)
-        val done = new GovernReads(governed).apply(judged)
+        val reads = new GovernReads(governed)
+        val done = reads(judged)
+        val found = reads.found(judged)
         // A command runs once, right after this; a query each time that its rows are asked for.
-        if (isCommand(done)) QueryReads.of(done).foreach(audit.record(_))
-        done
+        if (Commands.isCommand(done)) {
+          audit.record(found)
+          done
+        } else if (found.isEmpty) {
+          done
+        } else {
+          QueryReads.record(done, found)
+        }
       }
     }
   }
+}
 
-  private def isCommand(plan: LogicalPlan): Boolean = plan match {
+/** Plans that Spark runs for their effect, at once. */
+private object Commands {
+
+  def isCommand(plan: LogicalPlan): Boolean = plan match {
+    case _: RecordedQuery        => false
     case _: Command              => true
     case WithCTE(child, _)       => isCommand(child)
     case Union(children, _, _)   => children.forall(isCommand)

@@ -26,26 +26,38 @@ final class GovernReads(governed: GovernedSession) {
   private val reads = mutable.ArrayBuffer.empty[TableRead]
   private val paths = mutable.ArrayBuffer.empty[String]
   private val guarded = mutable.HashSet.empty[TableResource]
+  private val known = mutable.HashMap.empty[ExprId, (TableResource, String)]
+  private var before: Option[QueryReads] = None
   private var lostNotNull = false
+  private val epoch = governed.engine.epoch // before any decision: a change meanwhile is one after it
 
   def apply(plan: LogicalPlan): LogicalPlan = {
     val done = withoutFileNames(govern(plan, governed.rights))
-    val result = if (lostNotNull) Nullability.propagate(done) else done
-    if (QueryReads.of(result).isEmpty) {
-      QueryReads.set(result, found)
-    }
-    result
+    if (lostNotNull) Nullability.propagate(done) else done
   }
 
-  private def withoutFileNames(plan: LogicalPlan): LogicalPlan =
-    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, reads.toSeq, governed)) FileNames.removed(plan)
-    else plan
+  private def withoutFileNames(plan: LogicalPlan): LogicalPlan = {
+    val all = reads.toSeq ++ before.toSeq.flatMap(_.tables)
+    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, all, governed)) FileNames.removed(plan) else plan
+  }
 
-  def found: QueryReads = new QueryReads(reads.toSeq, paths.distinct.toSeq, governed.engine.epoch)
+  /** What `plan` reads, once it is governed. */
+  def found(plan: LogicalPlan): QueryReads = {
+    val used = new UsedColumns().in(plan)
+    val byTable = known.toSeq.groupMap(_._2._1) { case (id, (_, name)) => (id, name) }
+    val names = byTable.map { case (table, ids) =>
+      table -> ids.collect { case (id, name) if used(id) => name }.toSet
+    }
+    val now = new QueryReads(reads.toSeq, paths.distinct.toSeq, epoch, names)
+    before.fold(now)(_ ++ now)
+  }
 
   private def govern(plan: LogicalPlan, rights: ReadRights): LogicalPlan = plan match {
     // Normalising twice has to change nothing: Spark does it when it caches again.
     case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
+    case RecordedBefore(query, earlier) =>
+      before = Some(before.fold(earlier)(_ ++ earlier))
+      govern(query, rights)
     case visible: VisibleColumns                        => governVisible(visible, rights)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
@@ -60,9 +72,7 @@ final class GovernReads(governed: GovernedSession) {
     val inside = plan.mapChildren(govern(_, rights))
     inside.transformExpressionsWithPruning(_.containsPattern(PLAN_EXPRESSION)) {
       case subquery: SubqueryExpression =>
-        val plan = govern(subquery.plan, rights)
-        QueryReads.set(plan, QueryReads.partOfAnother)
-        subquery.withNewPlan(plan)
+        subquery.withNewPlan(govern(subquery.plan, rights))
     }
   }
 
@@ -104,8 +114,9 @@ final class GovernReads(governed: GovernedSession) {
       case session: View => session.withNewChildren(session.children.map(govern(_, inside)))
       case other         => other.mapChildren(govern(_, inside))
     }
-    val columns = view.output.map(a => a -> Option(a.name))
-    if (isUntouched(decision, columns)) {
+    val named = view.output.map(a => a -> Option(a.name))
+    know(name, named)
+    if (isUntouched(decision, named)) {
       body
     } else {
       val raw = body.output.map(a => a -> a.newInstance())
@@ -113,16 +124,20 @@ final class GovernReads(governed: GovernedSession) {
       restricted(
         renamed,
         name,
-        columns.map { case (a, policyName) => (a, raw.toMap.apply(a), policyName) },
+        named.map { case (a, policyName) => (a, raw.toMap.apply(a), policyName) },
         decision
       )
     }
   }
 
+  private def know(table: TableResource, named: Seq[(Attribute, Option[String])]): Unit =
+    named.foreach { case (a, name) => name.foreach(n => known(a.exprId) = (table, n)) }
+
   private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = Source.of(leaf) match {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
+      know(table, columns)
       // The target of a write whose conditions and values were made to see what its author sees.
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
       else {
@@ -168,7 +183,8 @@ final class GovernReads(governed: GovernedSession) {
     if (!decision.isReadable || decision.broken.isDefined) {
       throw Refusals.of(governed, table, rights, decision)
     }
-    reads += TableRead(table, names, fields, snapshot, rights, decision)
+    val attributes = UsedAttributes.of(governed.engine, decision)
+    reads += TableRead(table, names, fields, snapshot, rights, decision, attributes)
     decision
   }
 

@@ -1,11 +1,11 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.governance.{Governing, ReadAudit}
-import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, SortOrder}
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
@@ -19,7 +19,9 @@ import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan, UnaryExecNode}
 final case class GovernedExec(
     child: SparkPlan,
     @transient reads: QueryReads, // the driver's business: plans are sent to executors
-    principal: String
+    principal: String,
+    @transient recorded: LogicalPlan, // with its record, for adaptive execution plans it again
+    isOutermost: Boolean = false
 ) extends UnaryExecNode {
 
   override def output: Seq[Attribute] = child.output
@@ -28,6 +30,7 @@ final case class GovernedExec(
   // Rows only: what turns batches into rows is to stand below the gate.
   override def supportsColumnar: Boolean = false
   override def nodeName: String = "Governed"
+  override def logicalLink: Option[LogicalPlan] = Some(recorded)
 
   // Spark remembers an executed plan's RDD and doesn't call this again, but before it hands that out
   // it waits for subqueries, each time.
@@ -49,22 +52,18 @@ final case class GovernedExec(
 
   override def stringArgs: Iterator[Any] = Iterator.single(principal)
 
-  private def pass(): Unit = Governing.of(session).foreach { governed =>
-    if (!isFillingAnothersCache) {
-      val audit = new ReadAudit(governed)
-      audit.refusals(Revocation.check(governed, reads))
-      audit.record(reads)
-    }
-  }
-
-  /** Who first uses a cache that somebody else declared runs the other's plan to fill it. Their own
-    * query has its own gate, and what they may see is what was cached: Spark found the two plans
-    * equal after both were governed.
+  /** Whoever needs a cache filled has a gate of their own, above: Spark found their plan equal to the
+    * one that fills it after both were governed, and what that one's author may do by now is nothing
+    * to them.
     */
-  private def isFillingAnothersCache: Boolean =
-    SparkSession.getActiveSession
-      .flatMap(PrincipalBinding.principalOf(_))
-      .exists(_ != principal)
+  private def pass(): Unit =
+    if (!reads.fillsCache && (isOutermost || !reads.isLifted)) {
+      Governing.of(session).foreach { governed =>
+        val audit = new ReadAudit(governed)
+        audit.refusals(Revocation.check(governed, reads))
+        audit.record(reads)
+      }
+    }
 }
 
 /** Lifts the gate above an adaptive plan: that remembers its RDD, too, whatever is inside. */
@@ -74,8 +73,10 @@ final case class LiftGate(session: SparkSession) extends ColumnarRule {
     plan match {
       case adaptive: AdaptiveSparkPlanExec if !adaptive.isSubquery =>
         adaptive.inputPlan match {
-          case gate: GovernedExec => gate.copy(child = adaptive)
-          case _                  => adaptive
+          case gate: GovernedExec =>
+            gate.reads.isLifted = true
+            gate.copy(child = adaptive, isOutermost = true)
+          case _ => adaptive
         }
       case other => other
     }

@@ -1,7 +1,9 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.governance.decisions.TableResource
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 
 /** One table that a query reads, with what was decided and on which question. */
@@ -11,25 +13,101 @@ final case class TableRead(
     fields: Seq[String],
     snapshot: Option[String],
     rights: ReadRights,
-    decision: CombinedDecision
+    decision: CombinedDecision,
+    attributes: UsedAttributes
 )
 
-/** What a query reads; travels with its plan so that each execution can be judged and recorded. */
-final class QueryReads(val tables: Seq[TableRead], val paths: Seq[String], val epoch: Long) {
+/** What a query reads; travels with its plan so that each execution can be judged and recorded.
+  *
+  * @param columns
+  *   those that the query uses, by table, as policies name them; a table whose columns can't be told
+  *   isn't there
+  */
+final class QueryReads(
+    val tables: Seq[TableRead],
+    val paths: Seq[String],
+    val epoch: Long,
+    val columns: Map[TableResource, Set[String]]
+) {
 
-  /** Columns that the optimised plan still needs, by table; known once the query is planned. */
-  @volatile var columns: Map[TableResource, Set[String]] = Map.empty
+  /** Whether this is the query that fills a cache: only other queries run it, behind gates of their
+    * own.
+    */
+  @volatile var fillsCache: Boolean = false
+
+  /** Whether the gate stands above an adaptive plan, which has it again inside. */
+  @volatile var isLifted: Boolean = false
 
   def isEmpty: Boolean = tables.isEmpty && paths.isEmpty
+
+  /** With what else was found in the same plan, which was governed before: Spark caches it again. */
+  def ++(other: QueryReads): QueryReads =
+    if (other.isEmpty) this
+    else {
+      new QueryReads(
+        tables ++ other.tables,
+        (paths ++ other.paths).distinct,
+        epoch.min(other.epoch),
+        columns ++ other.columns
+      )
+    }
 }
 
 object QueryReads {
-  private val tag = TreeNodeTag[QueryReads]("iomete.reads")
+  private val partTag = TreeNodeTag[Unit]("iomete.part")
 
-  /** Reads of a plan inside another one, which stands for them. */
-  val partOfAnother = new QueryReads(Nil, Nil, 0)
+  /** Puts the record above a governed query, where Spark keeps it until it is planned. */
+  def record(query: LogicalPlan, reads: QueryReads): LogicalPlan = query match {
+    // Spark knows cached views by the nodes at their top, which have to stay there.
+    case alias: SubqueryAlias => alias.copy(child = record(alias.child, reads))
+    case view: View =>
+      view.child match {
+        case project: Project =>
+          view.copy(child = project.copy(child = RecordedQuery(project.child, reads)))
+        case other => view.copy(child = RecordedQuery(other, reads))
+      }
+    case other => RecordedQuery(other, reads)
+  }
 
-  def of(plan: LogicalPlan): Option[QueryReads] = plan.getTagValue(tag)
+  /** The record of an optimised query, or None if it has none. */
+  def of(query: LogicalPlan): Option[QueryReads] =
+    query.collect { case RecordedQuery(_, reads) => reads }.distinct.reduceOption(_ ++ _)
 
-  def set(plan: LogicalPlan, reads: QueryReads): Unit = plan.setTagValue(tag, reads)
+  /** Marks the subqueries of a recorded query: they are planned apart, and its record covers them. */
+  def coverSubqueries(query: LogicalPlan): Unit =
+    query.foreach(_.subqueries.foreach(_.foreachWithSubqueries(_.setTagValue(partTag, ()))))
+
+  def isCovered(subquery: LogicalPlan): Boolean = subquery.exists(_.getTagValue(partTag).isDefined)
+}
+
+/** A query and what it reads.
+  *
+  * A node, for the optimiser loses tags, and knows neither how to move nor to drop this. A command,
+  * for Spark puts what it has cached in the place of a whole query, but not of a command. It finds
+  * the same plans in its cache with the record and without.
+  */
+final case class RecordedQuery(child: LogicalPlan, reads: QueryReads) extends UnaryNode with Command {
+  override def output: Seq[Attribute] = child.output
+  override def outputOrdering: Seq[SortOrder] = child.outputOrdering
+  override def maxRows: Option[Long] = child.maxRows
+  override def maxRowsPerPartition: Option[Long] = child.maxRowsPerPartition
+  override def producedAttributes: AttributeSet = AttributeSet.empty
+  override def stats: Statistics = child.stats
+  override protected def doCanonicalize(): LogicalPlan = child.canonicalized
+  override protected def stringArgs: Iterator[Any] = Iterator.empty
+  override protected def withNewChildInternal(newChild: LogicalPlan): RecordedQuery =
+    copy(child = newChild)
+}
+
+/** A recorded query that Spark analyses once more, to cache it anew: no command, or it would run. */
+final case class RecordedBefore(child: LogicalPlan, reads: QueryReads) extends UnaryNode {
+  override def output: Seq[Attribute] = child.output
+  override protected def withNewChildInternal(newChild: LogicalPlan): RecordedBefore =
+    copy(child = newChild)
+}
+
+object OpenRecords extends Rule[LogicalPlan] {
+  override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperators {
+    case RecordedQuery(query, reads) => RecordedBefore(query, reads)
+  }
 }

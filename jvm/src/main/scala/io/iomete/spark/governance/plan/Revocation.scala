@@ -2,6 +2,7 @@ package io.iomete.spark.governance.plan
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
+import io.iomete.spark.governance.decisions.{Mask, PolicyEngine}
 
 /** Whether what a plan was governed by still holds. */
 object Revocation {
@@ -14,7 +15,7 @@ object Revocation {
       reads.tables.foreach { read =>
         val now = governed.decide(read.table, read.asked, read.rights, read.fields)
         if (!now.isReadable) throw Refusals.of(governed, read.table, read.rights, now)
-        if (!same(now, read.decision)) {
+        if (!same(now, read.decision) || !read.attributes.holdFor(governed.engine)) {
           throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
         }
       }
@@ -33,4 +34,28 @@ object Revocation {
     (decision.creator.toSeq :+ decision.asker).map { each =>
       (each.visible, each.masks.map { case (k, v) => k -> v.mask }, each.filter.map(_.predicate), each.broken)
     }
+}
+
+/** The values that attributes had which the filters and masks of a decision ask for. */
+final case class UsedAttributes private (values: Map[(String, String), Option[Any]]) {
+
+  def holdFor(engine: PolicyEngine): Boolean = values.forall { case ((principal, name), value) =>
+    engine.attributes(principal).get(name) == value
+  }
+}
+
+object UsedAttributes {
+  private val call = """(?i)\buser_attribute\s*\(\s*['"]([^'"]*)['"]""".r
+
+  def of(engine: PolicyEngine, decision: CombinedDecision): UsedAttributes = {
+    val filters = decision.principalsOfFilters.map { case (rule, who) => who -> rule.predicate }
+    val masks = decision.principalsOfMasks.flatMap { case (rules, who) =>
+      rules.values.map(_.mask).collect { case Mask.Custom(text) => who -> text }
+    }
+    new UsedAttributes((filters ++ masks).flatMap { case (who, text) =>
+      call.findAllMatchIn(text).map(_.group(1)).map { name =>
+        (who, name) -> engine.attributes(who).get(name)
+      }
+    }.toMap)
+  }
 }
