@@ -34,18 +34,19 @@ final case class Backstop(session: SparkSession) extends Strategy {
   /** Puts the gate above a query, where each execution passes. */
   private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] = {
     CachedQueries.in(root).foreach(_.fillsCache = true)
-    QueryReads.coverSubqueries(root)
-    QueryReads.of(root) match {
+    val record = QueryReads.of(root)
+    if (record.isEmpty && !Commands.isCommand(root) && !QueryReads.isCovered(root)) {
+      Unrecorded.check(root, governed)
+    }
+    QueryReads.cover(root)
+    record match {
       case Some(reads) =>
         val answer = root match {
           case RecordedQuery(query, _) => query // Spark's strategies look at the top of an answer
           case other                   => other
         }
         GovernedExec(planLater(new CheckedAnswer(answer)), reads, governed.principal, root) :: Nil
-      case None if Commands.isCommand(root) || QueryReads.isCovered(root) => Nil
-      case None =>
-        Unrecorded.check(root, governed)
-        Nil
+      case None => Nil
     }
   }
 }

@@ -73,11 +73,12 @@ object QueryReads {
   def of(query: LogicalPlan): Option[QueryReads] =
     query.collect { case RecordedQuery(_, reads) => reads }.distinct.reduceOption(_ ++ _)
 
-  /** Marks the subqueries of a recorded query: they are planned apart, and its record covers them. */
-  def coverSubqueries(query: LogicalPlan): Unit =
-    query.foreach(_.subqueries.foreach(_.foreachWithSubqueries(_.setTagValue(partTag, ()))))
+  /** Marks all of a plan that has passed: its subqueries, and what adaptive execution finds in it
+    * below a command, are planned apart, and what was recorded covers them.
+    */
+  def cover(plan: LogicalPlan): Unit = plan.foreachWithSubqueries(_.setTagValue(partTag, ()))
 
-  def isCovered(subquery: LogicalPlan): Boolean = subquery.exists(_.getTagValue(partTag).isDefined)
+  def isCovered(part: LogicalPlan): Boolean = part.exists(_.getTagValue(partTag).isDefined)
 }
 
 /** A query and what it reads.
