@@ -6,8 +6,6 @@ import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.CurrentUserContext
-import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
-import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan}
 
 /** A session, whose it is, and what decides for it. */
 final class GovernedSession(
@@ -23,34 +21,6 @@ final class GovernedSession(
   /** Whether the principal may know that there is a relation of this name. */
   def mayKnow(name: RelationName): Boolean =
     engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _))
-
-  /** Names of the columns of a resolved relation that are absent for the principal. */
-  def hiddenColumns(relation: LogicalPlan, name: Option[RelationName]): Set[String] =
-    EliminateSubqueryAliases(relation) match {
-      case leaf: LeafNode =>
-        Source.of(leaf) match {
-          case source @ Source.OfTable(_, columns, _) =>
-            val decision = decide(source, rights)
-            columns.collect {
-              case (attribute, Some(policyName)) if !decision.isVisible(policyName) => attribute.name
-            }.toSet ++ metadataToHide(columns, decision)
-          case _ => Set.empty
-        }
-      case view =>
-        name.fold(Set.empty[String]) { known =>
-          val names = view.output.map(_.name)
-          val decision = decide(known.table, names, rights)
-          names.filterNot(decision.isVisible).toSet
-        }
-    }
-
-  /** Metadata columns show values of the others (`_partition`) and rows' places (`_pos`). */
-  private def metadataToHide(
-      columns: Seq[(org.apache.spark.sql.catalyst.expressions.AttributeReference, Option[String])],
-      decision: CombinedDecision
-  ): Set[String] =
-    if (decision.isPlain(columns.flatMap(_._2))) Set.empty
-    else columns.collect { case (attribute, None) => attribute.name }.toSet
 
   def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =
     decide(source.table, source.names, rights, source.fields)

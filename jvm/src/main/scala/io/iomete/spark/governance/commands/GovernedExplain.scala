@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.commands
 
-import io.iomete.spark.governance.plan.{DeniedColumn, PolicyBarrier, VisibleColumns}
+import io.iomete.spark.governance.plan.{DeniedColumn, ExpandedView, PolicyBarrier, VisibleColumns}
 import org.apache.spark.sql.{Row, SparkSession}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.catalyst.plans.logical.{Command, LogicalPlan, View}
@@ -30,9 +30,9 @@ final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) exte
   /** Governs the statement, which refuses what may not be run. */
   private def isPlain(execution: QueryExecution): Boolean = {
     val isOpen = !execution.analyzed.exists {
-      case VisibleColumns(_, _, hidden) => !hidden.exists(_.isEmpty)
-      case _: View | _: Command         => true
-      case _                            => false
+      case VisibleColumns(_, _, look)                => !look.exists(_.isAll)
+      case _: View | _: ExpandedView | _: Command    => true
+      case _                                         => false
     }
     val governed = execution.normalized
     isOpen && !governed.exists(node => isRestricted(node) || node.subqueries.exists(_.exists(isRestricted)))

@@ -4,7 +4,6 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.analysis.AnalysisContext
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.command.{ResetCommand, SetCommand}
@@ -63,7 +62,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
     Governing.of(session).foreach { governed =>
       new ReadAudit(governed).refusals {
         requireOurAnalysis(plan)
-        if (!isBodyOfView) check(plan, governed)
+        if (!BodyOfView.isAnalysed) check(plan, governed)
       }
     }
     plan
@@ -78,23 +77,15 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
       }
   }
 
-  /** Spark analyses the text of a view apart; it is judged with the view's rights when it runs. */
-  private def isBodyOfView: Boolean = AnalysisContext.get.catalogAndNamespace.nonEmpty
-
   private def check(plan: LogicalPlan, governed: GovernedSession): Unit =
     plan match {
-      case _: View                                  => () // with its creator's rights, when it runs
-      case VisibleColumns(child, Some(_), _) if !isLeaf(child) => ()
+      case _: View | _: ExpandedView => () // with its creator's rights, when it runs
+      // Spark analyses subqueries of bodies apart.
+      case VisibleColumns(_, _, Some(look)) if look.isInBody => ()
       case leaf: LeafNode if leaf.resolved && !leaf.isInstanceOf[Command] =>
         new LeafCheck(governed).check(leaf)
       case other =>
         other.children.foreach(check(_, governed))
         other.subqueries.foreach(check(_, governed))
     }
-
-  private def isLeaf(plan: LogicalPlan): Boolean = plan match {
-    case SubqueryAlias(_, child) => isLeaf(child)
-    case _: LeafNode             => true
-    case _                       => false
-  }
 }

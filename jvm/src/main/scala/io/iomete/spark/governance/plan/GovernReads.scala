@@ -77,14 +77,13 @@ final class GovernReads(governed: GovernedSession) {
   }
 
   private def governVisible(visible: VisibleColumns, rights: ReadRights): LogicalPlan = {
-    val governedChild = EliminateSubqueryAliases(visible.child) match {
-      case _: LeafNode => without(govern(visible.child, rights), visible)
-      case view: View  => govern(view, rights)
+    val governedChild = (EliminateSubqueryAliases(visible.child), visible.name) match {
+      case (ExpandedView(body), Some(name)) =>
+        governView(body, name.table, rights, ViewCreators.of(governed, name))
       case _ =>
-        visible.name match {
-          case Some(name) =>
-            governView(visible.child, name.table, rights, ViewCreators.of(governed, name))
-          case None => govern(visible.child, rights)
+        visible.child match {
+          case NamedTable(_) => without(govern(visible.child, rights), visible.outputSet)
+          case other         => govern(other, rights)
         }
     }
     if (visible.output == governedChild.output) governedChild
@@ -92,12 +91,18 @@ final class GovernReads(governed: GovernedSession) {
   }
 
   /** Leaves out what the relation above hides, so that no rule of the optimiser is needed for it. */
-  private def without(governedLeaf: LogicalPlan, visible: VisibleColumns): LogicalPlan =
+  private def without(governedLeaf: LogicalPlan, wanted: AttributeSet): LogicalPlan =
     governedLeaf match {
-      case alias: SubqueryAlias   => alias.copy(child = without(alias.child, visible))
-      case barrier: PolicyBarrier => barrier.copy(child = without(barrier.child, visible))
+      case alias: SubqueryAlias   => alias.copy(child = without(alias.child, wanted))
+      case barrier: PolicyBarrier => barrier.copy(child = without(barrier.child, wanted))
       case Project(columns, child) =>
-        Project(columns.filter(c => visible.outputSet.contains(c.toAttribute)), child)
+        val shown = columns.filter(c => wanted.contains(c.toAttribute))
+        // Spark's padding of CHAR columns stands above what is governed.
+        val below = child match {
+          case _: PolicyBarrier | _: Project => without(child, AttributeSet(shown.flatMap(_.references)))
+          case other                         => other
+        }
+        Project(shown, below)
       case other => other
     }
 
@@ -229,7 +234,7 @@ final class GovernReads(governed: GovernedSession) {
       if (above.exprId == below.exprId && value == below) {
         above
       } else {
-        if (value.nullable && !above.nullable) lostNotNull = true
+        if (Nullability.isLooser(value, above)) lostNotNull = true
         Alias(value, above.name)(above.exprId, above.qualifier, Some(above.metadata))
       }
     }

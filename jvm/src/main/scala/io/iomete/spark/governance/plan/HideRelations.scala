@@ -18,18 +18,17 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
-  * A relation that the principal has nothing to do with becomes a [[HiddenRelation]]. Bodies of
-  * views are left alone: they run with their creator's rights, which [[GovernReads]] applies.
+  * A relation that the principal has nothing to do with becomes a [[HiddenRelation]]. What a view's
+  * body names is only marked: bodies run with their creator's rights, which [[GovernReads]] applies.
+  * The text of a temporary view is its reader's own statement.
   */
 final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session) match {
-    case Some(governed) if !isBodyOfView => hide(plan, governed)
-    case _                               => plan
+    case None                                 => plan
+    case Some(_) if BodyOfView.isBodyOf(plan) => new ViewBodies(session).marked(plan)
+    case Some(governed)                       => hide(plan, governed)
   }
-
-  /** Spark analyses a view's text with the catalog and namespace that it was made in. */
-  private def isBodyOfView: Boolean = AnalysisContext.get.catalogAndNamespace.nonEmpty
 
   private def hide(plan: LogicalPlan, governed: GovernedSession): LogicalPlan =
     if (plan.analyzed) {
@@ -105,7 +104,10 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       relation: UnresolvedRelation,
       governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
-    case None => named // a temporary view: its plan is governed when it is run
+    case None => // a temporary view, which may be another person's plan
+      val visible = VisibleColumns(named, None, None)
+      visible.copyTagsFrom(relation)
+      visible
     case Some(_) if isPath(relation.multipartIdentifier) =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
@@ -167,19 +169,34 @@ private object IcebergSources {
     }
 }
 
-/** Finds out which columns are hidden, as soon as Spark has resolved the relation inside.
+/** Tells the bodies of views, which Spark analyses apart, from what their reader has written. */
+object BodyOfView {
+
+  /** Spark analyses a view's text with the catalog and namespace that it was made in. */
+  def isAnalysed: Boolean = AnalysisContext.get.catalogAndNamespace.nonEmpty
+
+  /** A temporary view's columns are looked up without the statement that would make them anew. */
+  def isBodyOf(plan: LogicalPlan): Boolean = isAnalysed && !plan.expressions.exists(_.exists {
+    case column: GetViewColumnByNameAndOrdinal => column.viewDDL.isEmpty
+    case _                                     => false
+  })
+}
+
+/** Finds out how the columns look, as soon as Spark has resolved the relation inside.
   *
-  * Also wraps the views inside an Iceberg view's body: Iceberg expands a body into the middle of the
-  * plan, where nothing else would remember that an inner view has a creator of its own.
+  * Before that it puts in the bodies of Iceberg's views, which Iceberg's own rule would do next.
   */
 final case class ResolveVisibleColumns(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        relation.copy(hidden = Some(governed.hiddenColumns(child, name)))
-      case relation @ VisibleColumns(child, _, _) if !child.resolved && isExpandedView(child) =>
-        relation.copy(child = wrapViewsIn(child))
+        relation.copy(visibility = Some(Visibility.of(governed, child, name)))
+      case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
+          if !named.isInstanceOf[HiddenRelation] =>
+        new ViewBodies(session)
+          .ofIceberg(name, named)
+          .fold[LogicalPlan](relation)(body => relation.copy(child = body))
       // Delta looks its table up itself, and says of one that isn't Delta's that it is there.
       case changes: DeltaTableValueFunction =>
         named(changes) match {
@@ -198,22 +215,4 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
       parts <- Try(CatalystSqlParser.parseMultipartIdentifier(text)).toOption
       name <- RelationName.of(session, parts)
     } yield (parts, name)
-
-  private def isExpandedView(child: LogicalPlan): Boolean =
-    child.isInstanceOf[SubqueryAlias] && child.children.exists(!_.isInstanceOf[LeafNode])
-
-  private def wrapViewsIn(body: LogicalPlan): LogicalPlan = body match {
-    case wrapped: VisibleColumns => wrapped
-    case relation: UnresolvedRelation =>
-      // Nothing is hidden here: the name stands in a body, and it is its creator who needs a right.
-      RelationName
-        .of(session, relation.multipartIdentifier)
-        .fold[LogicalPlan](relation)(name => VisibleColumns(relation, Some(name), Some(Set.empty)))
-    case other =>
-      other
-        .withNewChildren(other.children.map(wrapViewsIn))
-        .transformExpressions { case subquery: SubqueryExpression =>
-          subquery.withNewPlan(wrapViewsIn(subquery.plan))
-        }
-  }
 }

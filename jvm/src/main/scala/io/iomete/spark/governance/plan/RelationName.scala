@@ -22,14 +22,19 @@ final case class RelationName(
 
 object RelationName {
 
-  /** What `parts` stand for in a session, or None for a temporary view. */
+  /** What `parts` stand for where they are analysed, or None for a temporary view.
+    *
+    * A view's text has the catalog and namespace that it was made in, and knows no temporary views
+    * but those that it was made with.
+    */
   def of(session: SparkSession, parts: Seq[String]): Option[RelationName] = {
     val state = session.asInstanceOf[ClassicSession].sessionState
-    if (state.catalog.getRawLocalOrGlobalTempView(parts).isDefined) {
+    val resolution = state.analyzer.getRelationResolution
+    if (resolution.lookupTempView(parts).isDefined) {
       None
     } else {
       val analyzer = state.analyzer
-      parts match {
+      resolution.expandIdentifier(parts) match {
         case analyzer.CatalogAndIdentifier(catalog, identifier) => Some(of(catalog, identifier))
         case _                                                  => None
       }

@@ -1,8 +1,8 @@
 package io.iomete.spark.governance.plan
 
-import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
+import org.apache.spark.sql.catalyst.analysis.{EliminateSubqueryAliases, UnresolvedRelation}
 import org.apache.spark.sql.catalyst.expressions.Attribute
-import org.apache.spark.sql.catalyst.plans.logical.{BinaryNode, LeafNode, LogicalPlan}
+import org.apache.spark.sql.catalyst.plans.logical.{BinaryNode, LeafNode, LogicalPlan, View}
 import org.apache.spark.sql.catalyst.rules.RuleId
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -17,33 +17,35 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
   *
   * @param name
   *   the table or view that the statement names; None for a source that is given by its files
-  * @param hidden
-  *   names of hidden columns, as the relation spells them; None until the relation is resolved
+  * @param visibility
+  *   how its columns look; None until the relation is resolved
   */
 final case class VisibleColumns(
     child: LogicalPlan,
     name: Option[RelationName],
-    hidden: Option[Set[String]]
+    visibility: Option[Visibility]
 ) extends LogicalPlan {
 
   override def children: Seq[LogicalPlan] = Seq(child)
 
-  override lazy val resolved: Boolean = child.resolved && hidden.isDefined
+  override lazy val resolved: Boolean = child.resolved && visibility.isDefined
 
-  override def output: Seq[Attribute] = hidden match {
-    case Some(names) if child.resolved => child.output.filterNot(a => names(a.name))
-    case _                             => Nil
+  override def output: Seq[Attribute] = visibility match {
+    case Some(look) if child.resolved => look.of(child.output)
+    case _                            => Nil
   }
 
   /** Metadata columns (`_file`, `_partition`) tell of all columns, so they go with any of them. */
   override def metadataOutput: Seq[Attribute] =
-    if (hidden.exists(_.isEmpty)) child.metadataOutput else Nil
+    if (visibility.exists(_.isAll)) child.metadataOutput else Nil
 
   override def maxRows: Option[Long] = child.maxRows
 
   override protected def stringArgs: Iterator[Any] = name.iterator
 
-  /** Errors print the plan that they are about, which mustn't name what is hidden in it. */
+  /** Errors print the plan that they are about, which mustn't name what is hidden in it, nor what
+    * a view is made of.
+    */
   override def generateTreeString(
       depth: Int,
       lastChildren: java.util.ArrayList[Boolean],
@@ -56,9 +58,15 @@ final case class VisibleColumns(
       printOutputColumns: Boolean,
       indent: Int
   ): Unit = {
-    val shown = if (hidden.exists(_.isEmpty)) child else VisibleRelation(name.map(_.toString), output)
+    val isTold = visibility.exists(_.isAll) && !isView
+    val shown = if (isTold) child else VisibleRelation(name.map(_.toString), output)
     shown.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
       printNodeId, printOutputColumns, indent)
+  }
+
+  private def isView: Boolean = EliminateSubqueryAliases(child) match {
+    case _: View | _: ExpandedView => true
+    case _                         => false
   }
 
   override protected def withNewChildrenInternal(
