@@ -86,10 +86,8 @@ def test_a_view_over_a_view_needs_no_more_than_the_inner_view(
     [
         "SELECT id, (SELECT count(*) FROM {hidden} s WHERE s.id = p.id) AS n FROM {people} p",
         "SELECT id, 1 AS n FROM {people} WHERE id IN (SELECT id FROM {hidden} WHERE id < 9)",
-        "SELECT id, 1 AS n FROM {people} p WHERE EXISTS (SELECT 1 FROM {hidden} s "
-        "WHERE s.id = p.id)",
-        "SELECT p.id, l.n FROM {people} p, LATERAL (SELECT 1 AS n FROM {hidden} s "
-        "WHERE s.id = p.id) l",
+        "SELECT id, 1 AS n FROM {people} p WHERE EXISTS (SELECT * FROM {hidden} s WHERE s.id = 1)",
+        "SELECT p.id, n FROM {people} p, LATERAL (SELECT 1 AS n FROM {hidden} s WHERE s.id = p.id)",
         "WITH c AS (SELECT id FROM {hidden}) SELECT id, 1 AS n FROM c",
         "SELECT id, (SELECT max(score) FROM {people}) AS n FROM {hidden}",
     ],

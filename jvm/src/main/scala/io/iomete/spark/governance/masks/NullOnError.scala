@@ -59,7 +59,7 @@ object NullOnError {
   }
 
   /** Errors that a value brings about, unlike those of the process or of an end from outside. */
-  private object OfValue {
+  private[masks] object OfValue {
     def unapply(error: Throwable): Boolean = error match {
       case _: InterruptedException | _: TaskKilledException => false
       case _: Exception | _: StackOverflowError | _: AssertionError | _: NotImplementedError => true

@@ -40,7 +40,7 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
       principal: String
   ): Expression = {
     val resolved = resolve(Filtering, predicate, table, columns, principal)
-    split(resolved).map(total).reduce(And)
+    split(resolved).map(new TotalPredicate(table.fullName)(_)).reduce(And)
   }
 
   /** What a custom mask shows instead of a column, in the column's type; null where it fails. */
@@ -52,7 +52,8 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
       principal: String
   ): Expression = {
     val text = expression.replace("{col}", "`" + column.name.replace("`", "``") + "`")
-    val resolved = resolve(Masking(column.dataType), text, table, columns, principal)
+    val stated = resolve(Masking(column.dataType), text, table, columns, principal)
+    val resolved = new TotalPredicate(table.fullName).lookups(stated)
     val typed =
       if (resolved.dataType == column.dataType) resolved
       else Cast(resolved, column.dataType, Some("UTC"), EvalMode.TRY)
@@ -176,10 +177,6 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
     case And(left, right) => split(left) ++ split(right)
     case other            => Seq(other)
   }
-
-  private def total(predicate: Expression): Expression =
-    if (SafeExpressions.isSafe(predicate) || predicate.containsPattern(PLAN_EXPRESSION)) predicate
-    else nullOnError(predicate)
 
   private def nullOnError(expression: Expression): Expression =
     io.iomete.spark.governance.masks.NullOnError(expression)
