@@ -223,7 +223,10 @@ def test_a_temporary_view_does_not_tell_hidden_tables_from_missing_ones(
     lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer
 ) -> None:
     lake.sql(f"CREATE TABLE {namespace}.payroll AS SELECT 1 AS id")
-    run, told = lake.as_principal(newcomer()).sql, list[str]()
+    lake.sql(f"CREATE TABLE {namespace}.open AS SELECT 1 AS id")
+    reader = newcomer()
+    lake.policies.grant("select", on=f"{namespace}.open", to=reader)
+    run, told = lake.as_principal(reader).sql, list[str]()
     run(f"USE {namespace}")
     for name in ("payroll", "missing"):
         run(f"CREATE TEMPORARY VIEW {name} AS SELECT 1 AS id")
