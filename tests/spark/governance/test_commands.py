@@ -179,6 +179,23 @@ def test_explain_shows_no_more_than_may_be_known(
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT (SELECT max(id) FROM {t})",
+        "SELECT (SELECT (SELECT max(id) FROM {t}))",
+        "SELECT 1 WHERE EXISTS (SELECT 1 WHERE 1 IN (SELECT id FROM {t}))",
+        "WITH c AS (SELECT (SELECT (SELECT max(id) FROM {t})) AS n) TABLE c",
+    ],
+)
+def test_explain_looks_into_subqueries_of_subqueries(
+    reader: iomete.Lakehouse, people: str, query: str
+) -> None:
+    shown = reader.sql(f"EXPLAIN EXTENDED {query.format(t=people)}").collect()[0].plan
+    for hidden in ("ssn", "score", "secret", "warehouse"):
+        assert hidden not in shown, shown
+
+
 def test_explain_of_what_may_not_be_run_is_refused(reader: iomete.Lakehouse, people: str) -> None:
     with pytest.raises(QueryError):
         reader.sql(f"EXPLAIN SELECT ssn FROM {people}").collect()

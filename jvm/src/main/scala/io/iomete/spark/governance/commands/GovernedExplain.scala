@@ -29,14 +29,17 @@ final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) exte
 
   /** Governs the statement, which refuses what may not be run. */
   private def isPlain(execution: QueryExecution): Boolean = {
-    val isOpen = !execution.analyzed.exists {
-      case VisibleColumns(_, _, look)                => !look.exists(_.isAll)
-      case _: View | _: ExpandedView | _: Command    => true
-      case _                                         => false
+    val isOpen = !isAnywhere(execution.analyzed) {
+      case VisibleColumns(_, _, seen)             => !seen.exists(_.isAll)
+      case _: View | _: ExpandedView | _: Command => true
+      case _                                      => false
     }
-    val governed = execution.normalized
-    isOpen && !governed.exists(node => isRestricted(node) || node.subqueries.exists(_.exists(isRestricted)))
+    isOpen && !isAnywhere(execution.normalized)(isRestricted)
   }
+
+  /** Also in subqueries of subqueries. */
+  private def isAnywhere(plan: LogicalPlan)(test: LogicalPlan => Boolean): Boolean =
+    plan.exists(node => test(node) || node.subqueries.exists(isAnywhere(_)(test)))
 
   private def isRestricted(node: LogicalPlan): Boolean = node.isInstanceOf[PolicyBarrier] ||
     node.expressions.exists(_.exists(_.isInstanceOf[DeniedColumn]))
