@@ -196,6 +196,24 @@ def test_explain_looks_into_subqueries_of_subqueries(
         assert hidden not in shown, shown
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {t} SET name = 'x'",
+        "DELETE FROM {t} WHERE id = 1",
+        "MERGE INTO {t} t USING (SELECT 1 AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE",
+    ],
+)
+def test_explain_of_a_write_shows_no_policy(
+    lake: iomete.Lakehouse, reader: iomete.Lakehouse, reader_name: str, people: str, statement: str
+) -> None:
+    lake.policies.grant(["update", "delete"], on=people, to=reader_name)
+    shown = reader.sql(f"EXPLAIN EXTENDED {statement.format(t=people)}").collect()[0].plan
+    for hidden in ("ssn", "score", "secret", "EU"):
+        assert hidden not in shown, shown
+    assert lake.table(people).count() == 3
+
+
 def test_explain_of_what_may_not_be_run_is_refused(reader: iomete.Lakehouse, people: str) -> None:
     with pytest.raises(QueryError):
         reader.sql(f"EXPLAIN SELECT ssn FROM {people}").collect()

@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.commands
 
-import io.iomete.spark.governance.plan.{DeniedColumn, ExpandedView, PolicyBarrier, VisibleColumns}
+import io.iomete.spark.governance.plan._
 import org.apache.spark.sql.{Row, SparkSession}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.catalyst.plans.logical.{Command, LogicalPlan, View}
@@ -44,7 +44,10 @@ final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) exte
   private def isRestricted(node: LogicalPlan): Boolean = node.isInstanceOf[PolicyBarrier] ||
     node.expressions.exists(_.exists(_.isInstanceOf[DeniedColumn]))
 
-  private def outline(execution: QueryExecution): String =
-    s"== Analyzed Logical Plan ==\n${execution.analyzed.treeString}\n" +
-      "What policies make of it is shown to administrators only.\n"
+  /** A write to what its author sees in part was rewritten already, and would show by what. */
+  private def outline(execution: QueryExecution): String = {
+    val withheld = "What policies make of it is shown to administrators only.\n"
+    if (WriteGuards.proofsIn(execution.analyzed).nonEmpty) withheld
+    else s"== Analyzed Logical Plan ==\n${execution.analyzed.treeString}\n$withheld"
+  }
 }
