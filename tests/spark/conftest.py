@@ -16,7 +16,10 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[iomete.Lakehouse]:
-    """The one lakehouse that most tests share; each works in a namespace of its own."""
+    """The one lakehouse that most tests share, in any order.
+
+    Each works in a namespace of its own, with people of its own names.
+    """
     with iomete.connect(tmp_path_factory.mktemp("shared") / "lakehouse", master="local[2]") as lake:
         yield lake
 

@@ -25,17 +25,17 @@ from iomete.session import _Checks
 from iomete.store import Store
 
 COLUMNS = ("id", "name", "ssn", "region")
-ALL = "id name ssn region; 1 ann 111 EU; 2 bob 222 US"
-NO_SSN = "id name region; 1 ann EU; 2 bob US"
+ALL = "id name ssn region; 1 ann 111 EU; 2 ben 222 US"
+NO_SSN = "id name region; 1 ann EU; 2 ben US"
 ID = "id; 1; 2"
-NULL_SSN = "id name ssn region; 1 ann None EU; 2 bob None US"
+NULL_SSN = "id name ssn region; 1 ann None EU; 2 ben None US"
 OF_ANN = "id name ssn region; 1 ann 111 EU"
-OF_BOB = "id name ssn region; 2 bob 222 US"
+OF_BOB = "id name ssn region; 2 ben 222 US"
 NOTHING = "nothing"
 """Hidden: as if there were no such table."""
 
-PEOPLE = ("ann", "bob", "cem", "dan")
-"""`ann` is in `analysts`, `cem` through `juniors`; `bob` in `contractors`; `dan` owns tables."""
+PEOPLE = ("ann", "ben", "cem", "dan")
+"""`ann` is in `analysts`, `cem` through `juniors`; `ben` in `contractors`; `dan` owns tables."""
 
 Write = Callable[[Policies, str], Any]
 
@@ -131,9 +131,9 @@ CASES: dict[str, Case] = {
     "an_exception_from_a_denial": Case(
         write=(
             everyone,
-            lambda p, t: p.deny("select", on=t, columns="ssn", to="everyone", except_="bob"),
+            lambda p, t: p.deny("select", on=t, columns="ssn", to="everyone", except_="ben"),
         ),
-        sees=dict.fromkeys(PEOPLE, NO_SSN) | {"bob": ALL},
+        sees=dict.fromkeys(PEOPLE, NO_SSN) | {"ben": ALL},
     ),
     "both_exceptions_in_one_policy": Case(
         write=(
@@ -146,7 +146,7 @@ CASES: dict[str, Case] = {
                 )
             ),
         ),
-        sees={"bob": ALL, "cem": ALL},
+        sees={"ben": ALL, "cem": ALL},
     ),
     "an_override_beats_a_denial": Case(
         write=(
@@ -154,14 +154,14 @@ CASES: dict[str, Case] = {
             lambda p, t: p.deny("select", on=t, to="group:analysts"),
             lambda p, t: p.grant("select", on=t, columns="id", to="ann", priority="override"),
         ),
-        sees={"ann": ID, "bob": ALL, "dan": ALL},
+        sees={"ann": ID, "ben": ALL, "dan": ALL},
     ),
     "among_overrides_a_denial_wins": Case(
         write=(
             lambda p, t: p.grant("select", on=t, to="everyone", priority="override"),
             lambda p, t: p.deny("select", on=t, to="ann", priority="override"),
         ),
-        sees={"bob": ALL, "cem": ALL, "dan": ALL},
+        sees={"ben": ALL, "cem": ALL, "dan": ALL},
     ),
     "an_overriding_mask": Case(
         write=(
@@ -176,12 +176,12 @@ CASES: dict[str, Case] = {
             everyone,
             lambda p, t: p.filter_rows(t, "region = 'EU'", to="everyone", except_="role:reader"),
         ),
-        sees=dict.fromkeys(PEOPLE, OF_ANN) | {"dan": ALL, "bob": ALL},
+        sees=dict.fromkeys(PEOPLE, OF_ANN) | {"dan": ALL, "ben": ALL},
     ),
     "validity_that_is_over_or_to_come": Case(
         write=(
             lambda p, t: p.grant("select", on=t, to="ann", valid_until="2020-01-01"),
-            lambda p, t: p.grant("select", on=t, to="bob", valid_from="2099-01-01"),
+            lambda p, t: p.grant("select", on=t, to="ben", valid_from="2099-01-01"),
             lambda p, t: p.grant(
                 "select", on=t, to="cem", valid_from="2020-01-01", valid_until="2099-01-01"
             ),
@@ -202,7 +202,7 @@ CASES: dict[str, Case] = {
                     ],
                 )
             )
-            for zone, who in (("Asia/Tokyo", "ann"), ("UTC", "bob"))
+            for zone, who in (("Asia/Tokyo", "ann"), ("UTC", "ben"))
         ),
         sees={"ann": ALL},
     ),
@@ -218,7 +218,7 @@ CASES: dict[str, Case] = {
             )
             for zone, hours, who in (
                 ("Asia/Kolkata", -1, "ann"),
-                ("UTC", -1, "bob"),
+                ("UTC", -1, "ben"),
                 ("Asia/Kolkata", 1, "cem"),
             )
         ),
@@ -235,30 +235,30 @@ CASES: dict[str, Case] = {
                     "resources": document(t, levels={"column": {"values": ["ssn"]}})["resources"],
                     "dataMaskPolicyItems": [
                         to(users=[who]) | {"dataMaskInfo": {"dataMaskType": "MASK_NULL"}}
-                        for who in ("ann", "bob")
+                        for who in ("ann", "ben")
                     ],
                     "validitySchedules": [daily(clock("UTC", hours=-1), zone="UTC")],
                 }
             ),
         ),
-        sees=EACH | {"ann": NULL_SSN, "bob": NULL_SSN},
+        sees=EACH | {"ann": NULL_SSN, "ben": NULL_SSN},
     ),
     "wildcards": Case(
         write=(
             lambda p, t: p.grant("select", on=f"{t[:-3]}*", columns="i?", to="ann"),
-            lambda p, _: p.grant("select", on="l?ke.semantics.wildcard?", to="bob"),
+            lambda p, _: p.grant("select", on="l?ke.semantics.wildcard?", to="ben"),
             lambda p, t: p.grant("select", on=t, columns=["*"], to="dan"),
             lambda p, _: p.mask("lake.seman*.wildcards", "s*", "nullify", to="dan"),
         ),
-        sees={"ann": ID, "bob": ALL, "dan": NULL_SSN},
+        sees={"ann": ID, "ben": ALL, "dan": NULL_SSN},
     ),
     "all_columns_but_some": Case(
         write=(
             lambda p, t: p.grant("select", on=t, except_columns="SSN", to="ann"),
-            lambda p, t: p.grant("select", on=t, to="bob"),
-            lambda p, t: p.deny("select", on=t, except_columns="id", to="bob"),
+            lambda p, t: p.grant("select", on=t, to="ben"),
+            lambda p, t: p.deny("select", on=t, except_columns="id", to="ben"),
         ),
-        sees={"ann": NO_SSN, "bob": ID},
+        sees={"ann": NO_SSN, "ben": ID},
     ),
     "crm": Case(
         namespace="lake.semantics_but",
@@ -276,14 +276,14 @@ CASES: dict[str, Case] = {
     ),
     "roles": Case(
         write=(lambda p, t: p.grant("select", on=t, to="role:reader"),),
-        sees={"bob": ALL, "dan": ALL},
+        sees={"ben": ALL, "dan": ALL},
     ),
     "nested_roles": Case(
         write=(lambda p, t: p.grant("select", on=t, to="role:viewer"),),
-        sees={"bob": ALL, "cem": ALL, "dan": ALL},
+        sees={"ben": ALL, "cem": ALL, "dan": ALL},
     ),
     "groups": Case(
-        write=(lambda p, t: p.grant("select", on=t, to="group:contractors"),), sees={"bob": ALL}
+        write=(lambda p, t: p.grant("select", on=t, to="group:contractors"),), sees={"ben": ALL}
     ),
     "nested_groups": Case(
         write=(lambda p, t: p.grant("select", on=t, to="group:analysts"),),
@@ -338,9 +338,9 @@ CASES: dict[str, Case] = {
         write=(
             lambda p, t: p.grant("select", on=t, to="{USER}"),
             lambda p, t: p.filter_rows(t, "name = {USER}", to="group:analysts"),
-            lambda p, t: p.filter_rows(t, "region = ${{USER.region}}", to="bob"),
+            lambda p, t: p.filter_rows(t, "region = ${{USER.region}}", to="ben"),
         ),
-        sees={"ann": OF_ANN, "bob": OF_BOB, "cem": "id name ssn region", "dan": ALL},
+        sees={"ann": OF_ANN, "ben": OF_BOB, "cem": "id name ssn region", "dan": ALL},
     ),
     "all_else_is_denied": Case(
         write=(
@@ -382,7 +382,7 @@ CASES: dict[str, Case] = {
                 )
             ),
         ),
-        sees=EACH | {"ann": "id name; 1 ann; 2 bob"},
+        sees=EACH | {"ann": "id name; 1 ann; 2 ben"},
     ),
 }
 
@@ -403,7 +403,7 @@ def semantics(lake: iomete.Lakehouse) -> Iterator[Semantics]:
     for name in CASES:
         lake.sql(
             f"CREATE TABLE {table_of(name)} AS SELECT * FROM VALUES "
-            "(1, 'ann', '111', 'EU'), (2, 'bob', '222', 'US') AS t (id, name, ssn, region)"
+            "(1, 'ann', '111', 'EU'), (2, 'ben', '222', 'US') AS t (id, name, ssn, region)"
         )
     before = {policy.id for policy in lake.policies.list()}
     with lake.policies.batch():
@@ -427,7 +427,7 @@ def populate(principals: Principals, tags: Tags, set_owner: Callable[[str, str],
         principals.add_group(group)
     principals.add_group("juniors", groups="analysts")
     principals.add_user("ann", groups="analysts", attributes={"region": "EU"})
-    principals.add_user("bob", groups="contractors", attributes={"region": "US"})
+    principals.add_user("ben", groups="contractors", attributes={"region": "US"})
     principals.add_user("cem", groups="juniors")
     principals.add_user("dan")
     principals.add_role("reader", to=["group:contractors", "dan"])
@@ -463,11 +463,11 @@ def test_who_sees_what(semantics: Semantics, name: str) -> None:
 
 def test_whoever_becomes_owner_has_the_owners_rights(semantics: Semantics) -> None:
     table = table_of("owners")
-    semantics.lake.catalog.set_owner(table, "bob")
+    semantics.lake.catalog.set_owner(table, "ben")
     try:
         assert {who: seen(lake, table) for who, lake in semantics.people.items()} == dict.fromkeys(
             PEOPLE, NOTHING
-        ) | {"bob": ALL}
+        ) | {"ben": ALL}
     finally:
         semantics.lake.catalog.set_owner(table, "dan")
     assert seen(semantics.people["dan"], table) == ALL
