@@ -91,6 +91,44 @@ def test_a_custom_mask_that_fails_gives_null_and_no_raw_value(
     assert rows(reader, f"SELECT DISTINCT ssn FROM {people}") == [(None,)]
 
 
+def test_a_custom_mask_on_a_field_of_a_struct_sees_what_other_masks_left(
+    lake: iomete.Lakehouse, people: str, reader: iomete.Lakehouse, reader_name: str
+) -> None:
+    shown = "concat(left({col}, 2), '-', home.city, '-', region)"
+    lake.policies.mask(people, "home.zip", "custom", expression=shown, to=reader_name)
+    assert rows(reader, f"SELECT home.zip, home.city FROM {people} WHERE id = 1") == [
+        ("00-Rome-EU", "Rome")
+    ]
+    lake.policies.mask(people, "home.city", "redact", to=reader_name)
+    assert rows(reader, f"SELECT home.zip, home FROM {people} WHERE id = 1") == [
+        ("00-Xxxx-EU", ("Xxxx", "00-Xxxx-EU"))
+    ]
+    lake.sql(f"INSERT INTO {people} (id, score) VALUES (9, 1)")
+    assert rows(reader, f"SELECT home, home.zip FROM {people} WHERE id = 9") == [(None, None)]
+    assert rows(reader, f"SELECT id FROM {people} WHERE home.zip = '00100'") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "expression", "told"),
+    [
+        ("home.zip", "nothing", "nothing"),
+        ("home.street", "left({col}, 1)", "no such field"),
+        ("stays.city", "left({col}, 1)", "inside of arrays"),
+    ],
+)
+def test_a_custom_mask_on_a_field_is_checked_when_it_is_written(
+    lake: iomete.Lakehouse,
+    people: str,
+    reader_name: str,
+    column: str,
+    expression: str,
+    told: str,
+) -> None:
+    lake.sql(f"ALTER TABLE {people} ADD COLUMN stays ARRAY<STRUCT<city: STRING>>")
+    with pytest.raises(InvalidPolicyError, match=told):
+        lake.policies.mask(people, column, "custom", expression=expression, to=reader_name)
+
+
 def test_a_predicate_never_meets_a_hidden_row(
     lake: iomete.Lakehouse, people: str, reader: iomete.Lakehouse, reader_name: str
 ) -> None:

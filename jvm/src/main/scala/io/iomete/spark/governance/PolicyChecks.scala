@@ -31,16 +31,15 @@ private[spark] final class PolicyChecks(context: GovernanceContext, session: Spa
       case Left(wrong) => Some(wrong)
       case Right(mask) =>
         val all = columns(table)
+        val path = column.split('.').toSeq.tail
         all.find(c => ResourceNames.column(c.name) == ResourceNames.column(column.split('.').head)) match {
           case None => Some(s"there is no column `$column`")
           case Some(attribute) =>
             mask match {
-              case Mask.Custom(_) if column.contains('.') =>
-                Some("a custom mask is for a whole column, not for a field of it")
               case Mask.Custom(text) =>
-                problem(context.expressions.mask(text, attribute, resource(table), all, nobody))
+                problem(context.expressions.mask(text, attribute, resource(table), all, nobody, path))
               case other =>
-                fieldType(attribute.dataType, column.split('.').toSeq.tail) match {
+                fieldType(attribute.dataType, path) match {
                   case None           => Some(s"there is no field `$column`")
                   case Some(dataType) => MaskExpressions.check(other, dataType)
                 }

@@ -35,6 +35,17 @@ object MaskExpressions {
   def nested(column: Expression, rules: Rules, key: HashKey): Expression =
     expression(column, valueMask(column.dataType, rules, key))
 
+  /** `column` with the field that `path` leads to, through structs alone, replaced by `shown`. */
+  def withField(column: Expression, path: Seq[String], shown: Expression): Expression =
+    (column.dataType, path) match {
+      case (struct: StructType, name +: rest) =>
+        rebuilt(column, struct) { (raw, field) =>
+          if (!field.name.equalsIgnoreCase(name)) (raw, false)
+          else (withField(raw, rest, shown), rest.isEmpty && shown.nullable)
+        }
+      case _ => shown
+    }
+
   /** Why the mask can't be applied to columns of this type at all, for those who write policies.
     *
     * That a mask nullifies what it doesn't fit is no reason.
@@ -108,16 +119,23 @@ object MaskExpressions {
     case Unchanged => value
     case Nullified => Literal.create(null, value.dataType)
     case Always(constant) => constant
-    case Fields(masks, struct) => rebuilt(value, masks, struct)
+    case Fields(masks, struct) =>
+      val maskOf = struct.fields.zip(masks).toMap
+      rebuilt(value, struct)((raw, field) => (expression(raw, maskOf(field)), maskOf(field).mayGiveNull))
     case other => Masked(value, other)
   }
 
-  /** From Spark's own parts, which the optimiser looks through: who reads one field scans no other. */
-  private def rebuilt(value: Expression, masks: Seq[ValueMask], struct: StructType): Expression = {
-    val fields = struct.fields.toSeq.zip(masks).zipWithIndex.flatMap { case ((field, mask), i) =>
-      val raw = GetStructField(value, i, Some(field.name))
-      val nullable = field.nullable || mask.mayGiveNull
-      Seq(Literal(field.name), described(withNullability(expression(raw, mask), nullable), field))
+  /** From Spark's own parts, which the optimiser looks through: who reads one field scans no other.
+    *
+    * `shown` gives what a field becomes, and whether that may be null where the field isn't.
+    */
+  private def rebuilt(value: Expression, struct: StructType)(
+      shown: (Expression, StructField) => (Expression, Boolean)
+  ): Expression = {
+    val fields = struct.fields.toSeq.zipWithIndex.flatMap { case (field, i) =>
+      val (made, mayGiveNull) = shown(GetStructField(value, i, Some(field.name)), field)
+      val nullable = field.nullable || mayGiveNull
+      Seq(Literal(field.name), described(withNullability(made, nullable), field))
     }
     val masked = CreateNamedStruct(fields)
     if (value.nullable) If(IsNull(value), Literal.create(null, masked.dataType), masked) else masked

@@ -7,11 +7,11 @@ import com.google.common.cache.{Cache, CacheBuilder}
 import io.iomete.spark.governance.decisions.{PolicyEngine, TableResource}
 import org.apache.spark.sql.catalyst.QueryPlanningTracker
 import org.apache.spark.sql.catalyst.analysis.UnresolvedFunction
-import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.expressions.{Left => _, Right => _, _}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.catalyst.util.GenericArrayData
+import org.apache.spark.sql.catalyst.util.{GenericArrayData, QuotingUtils}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -43,22 +43,40 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
     split(resolved).map(new TotalPredicate(table.fullName)(_)).reduce(And)
   }
 
-  /** What a custom mask shows instead of a column, in the column's type; null where it fails. */
+  /** What a custom mask shows instead of a column, in the column's type; null where it fails.
+    *
+    * With the path of a field in the column's structs, what it shows instead of that field.
+    */
   def mask(
       expression: String,
       column: Attribute,
       table: TableResource,
       columns: Seq[Attribute],
-      principal: String
+      principal: String,
+      path: Seq[String] = Nil
   ): Expression = {
-    val text = expression.replace("{col}", "`" + column.name.replace("`", "``") + "`")
-    val stated = resolve(Masking(column.dataType), text, table, columns, principal)
+    val dataType = typeOf(column.dataType, path).fold(
+      wrong => throw new PolicyExpressionException(s"`${(column.name +: path).mkString(".")}`: $wrong"),
+      identity
+    )
+    val text = expression.replace("{col}", (column.name +: path).map(QuotingUtils.quoteIdentifier).mkString("."))
+    val stated = resolve(Masking(dataType), text, table, columns, principal)
     val resolved = new TotalPredicate(table.fullName).lookups(stated)
     val typed =
-      if (resolved.dataType == column.dataType) resolved
-      else Cast(resolved, column.dataType, Some("UTC"), EvalMode.TRY)
+      if (resolved.dataType == dataType) resolved
+      else Cast(resolved, dataType, Some("UTC"), EvalMode.TRY)
     if (SafeExpressions.isSafe(typed) || typed.foldable) typed else nullOnError(typed)
   }
+
+  private def typeOf(dataType: DataType, path: Seq[String]): Either[String, DataType] =
+    (dataType, path) match {
+      case (found, Seq()) => Right(found)
+      case (struct: StructType, name +: rest) =>
+        struct.fields
+          .find(_.name.equalsIgnoreCase(name))
+          .fold[Either[String, DataType]](Left("there is no such field"))(f => typeOf(f.dataType, rest))
+      case _ => Left("a custom mask reaches fields of structs, and none inside of arrays or maps")
+    }
 
   private def resolve(
       kind: Kind,

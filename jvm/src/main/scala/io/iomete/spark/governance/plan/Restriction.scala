@@ -3,7 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions._
-import io.iomete.spark.governance.masks.{HashKey, MaskExpressions}
+import io.iomete.spark.governance.masks.MaskExpressions
 import org.apache.spark.sql.catalyst.expressions.{Mask => _, _}
 
 /** What a decision makes of one relation, as expressions over its raw columns.
@@ -53,33 +53,41 @@ final class Restriction(
       principal: String
   ): Expression = {
     val key = governed.governance.hashKey
-    val inside = inFields(value, name, rules, key)
-    rules.get(name).map(_.mask) match {
-      case Some(Mask.Custom(text)) =>
-        val renamed = named.find(_.exprId == column.exprId).getOrElse(column)
-        val made = governed.governance.expressions.mask(text, renamed, table, named, principal)
-        made.transformUp { case a: Attribute if a.exprId == column.exprId => inside }
-      case Some(mask) => MaskExpressions(mask, inside, key)
-      case None       => inside
-    }
-  }
-
-  /** Masks of a struct's fields come before one of the whole column. */
-  private def inFields(
-      value: Expression,
-      name: String,
-      rules: Map[String, MaskRule],
-      key: HashKey
-  ): Expression = {
     val prefix = name + "."
-    val nested = rules.collect {
+    val inFields = rules.collect {
       case (path, rule) if path.startsWith(prefix) =>
         path.stripPrefix(prefix).split('.').toSeq -> rule.mask
     }
-    nested.values.collectFirst { case custom: Mask.Custom => custom }.foreach { _ =>
-      throw new PolicyExpressionException(s"a custom mask is bound to a field of `$name`")
+    val custom = inFields.toSeq.collect { case (path, Mask.Custom(text)) => path -> text }
+    val builtIn = inFields.filterNot { case (path, _) => custom.exists(_._1 == path) }
+    // masks of a struct's fields come before one of the whole column, and custom ones see the others
+    val inside = if (builtIn.isEmpty) value else MaskExpressions.nested(value, builtIn, key)
+    val made = custom
+      .filterNot { case (path, _) => builtIn.keys.exists(path.startsWith(_)) }
+      .sortBy { case (path, _) => (-path.length, path.mkString(".")) }
+      .foldLeft(inside) { case (made, (path, text)) =>
+        MaskExpressions.withField(made, path, customised(text, made, column, path, principal))
+      }
+    rules.get(name).map(_.mask) match {
+      case Some(Mask.Custom(text)) => customised(text, made, column, Nil, principal)
+      case Some(mask)              => MaskExpressions(mask, made, key)
+      case None                    => made
     }
-    if (nested.isEmpty) value else MaskExpressions.nested(value, nested, key)
+  }
+
+  /** What a custom mask makes of a column, or of a field in it, whose `value` other masks have made. */
+  private def customised(
+      text: String,
+      value: Expression,
+      column: Attribute,
+      path: Seq[String],
+      principal: String
+  ): Expression = {
+    val renamed = named.find(_.exprId == column.exprId).getOrElse(column)
+    val expressions = governed.governance.expressions
+    expressions.mask(text, renamed, table, named, principal, path).transformUp {
+      case a: Attribute if a.exprId == column.exprId => value
+    }
   }
 
   /** What is wrong with a policy is told to administrators; for others, the table can't be read. */
