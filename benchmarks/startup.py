@@ -62,7 +62,7 @@ def bare_configuration(folder: Path) -> Path:
     from iomete.engine.lifecycle import LOG_CONFIGURATION
     from iomete.engine.preparation import cache_folder
     from iomete.folder import LakehouseFolder
-    from iomete.session import spark_configuration
+    from iomete.opening import spark_configuration
     from iomete.settings import load_settings
 
     where = LakehouseFolder.at(folder)

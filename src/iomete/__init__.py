@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from iomete.errors import IometeError
 
 if TYPE_CHECKING:
-    from iomete.session import Lakehouse, connect
+    from iomete.lakehouse import Lakehouse
+    from iomete.session import connect
 
 __version__ = "0.1.0"
 
@@ -24,10 +25,14 @@ __all__ = ["IometeError", "Lakehouse", "__version__", "connect"]
 
 def __getattr__(name: str) -> Any:
     """Load `connect` and `Lakehouse` when they are first asked for."""
-    if name in {"Lakehouse", "connect"}:
-        from iomete import session
+    if name == "connect":
+        from iomete.session import connect
 
-        return getattr(session, name)
+        return connect
+    if name == "Lakehouse":
+        from iomete.lakehouse import Lakehouse
+
+        return Lakehouse
     raise AttributeError(f"module `iomete` has no attribute `{name}`")
 
 

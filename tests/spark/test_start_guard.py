@@ -11,7 +11,7 @@ START = """
 import sys
 from pyspark.sql import SparkSession
 from iomete.folder import LakehouseFolder
-from iomete.session import spark_configuration
+from iomete.opening import spark_configuration
 from iomete.settings import load_settings
 
 folder = LakehouseFolder.at("lakehouse")

@@ -107,10 +107,10 @@ def test_all_is_sorted_and_everything_in_it_is_there() -> None:
 
 
 def test_connect_and_lakehouse_are_loaded_when_asked_for() -> None:
-    from iomete import session
+    from iomete import lakehouse, session
 
     assert iomete.connect is session.connect
-    assert iomete.Lakehouse is session.Lakehouse
+    assert iomete.Lakehouse is lakehouse.Lakehouse
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

@@ -149,7 +149,7 @@ def prepare(folder: Folder = None) -> None:
     from iomete.engine import cache_folder
     from iomete.engine import prepare as prepare_engine
     from iomete.folder import LakehouseFolder
-    from iomete.session import described_catalogs
+    from iomete.opening import described_catalogs
     from iomete.settings import load_settings
 
     where = LakehouseFolder.at(folder)

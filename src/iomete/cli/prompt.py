@@ -14,7 +14,7 @@ from iomete.cli.statements import is_blank, split_statements
 from iomete.errors import IometeError, outcome_of
 
 if TYPE_CHECKING:
-    from iomete.session import Lakehouse
+    from iomete.lakehouse import Lakehouse
 
 WELCOME = "SQL on {folder} as {principal}. Statements end with `;`. \\q leaves."
 LEAVE = {"\\q", "quit", "exit"}

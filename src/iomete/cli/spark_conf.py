@@ -19,7 +19,7 @@ def write_spark_conf(
     folder: Path | None, form: str, output: Path | None, master: str | None
 ) -> None:
     """Print the configuration with secrets masked, or write it to a file in full."""
-    from iomete.session import spark_configuration
+    from iomete.opening import spark_configuration
 
     where = LakehouseFolder.at(folder)
     where.make()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Row
 
     from iomete.demo.narrator import Narrator
-    from iomete.session import Lakehouse
+    from iomete.lakehouse import Lakehouse
 
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 

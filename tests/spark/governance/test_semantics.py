@@ -21,7 +21,7 @@ from iomete.access import Principal
 from iomete.catalog import Owners, Tags
 from iomete.errors import QueryError
 from iomete.governance import Administration, Policies, Policy, Principals, Publisher
-from iomete.session import _Checks
+from iomete.lakehouse import PolicyChecks
 from iomete.store import Store
 
 COLUMNS = ("id", "name", "ssn", "region")
@@ -480,7 +480,7 @@ def test_an_export_decides_the_same_in_an_empty_lakehouse(
     names = {policy.name for policy in semantics.policies}
     exported = lake.policies.export(tmp_path / "policies.json")
     ours = [policy for policy in exported["policies"] if policy["name"] in names]
-    checks = _Checks(lake)
+    checks = PolicyChecks(lake)
     with Store.open(tmp_path / "store.db") as store:
         publisher = Publisher(store, tmp_path / "policies")
         creator = Principal(store.identity().created_by)

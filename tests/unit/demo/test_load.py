@@ -11,7 +11,7 @@ from iomete.demo.steps.load import Found, find
 from iomete.demo.tables import AIRLINES, AS_LOADED, DATA_VERSION, MARK
 from iomete.errors import AlreadyExistsError
 from iomete.folder import LakehouseFolder
-from iomete.session import described_catalogs
+from iomete.opening import described_catalogs
 from iomete.settings import load_settings
 from support.gates import AdminGate
 

@@ -9,7 +9,7 @@ from iomete.demo.tour import Step, Tour
 from iomete.engine import translate_errors
 
 if TYPE_CHECKING:
-    from iomete.session import Lakehouse
+    from iomete.lakehouse import Lakehouse
 
 STAFF, DESK, ANALYST = "group:demo-staff", "user:dana@demo", "user:eli@demo"
 CUSTOMERS = "lake.crm.customers"

@@ -12,7 +12,7 @@ from iomete.engine import translate_errors
 from iomete.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
-    from iomete.session import Lakehouse
+    from iomete.lakehouse import Lakehouse
 
 
 class Found(StrEnum):
