@@ -48,8 +48,9 @@ FUZZ_EXAMPLES ?= 5000
 FUZZ_MINUTES ?= 120
 fuzz: export FUZZ_EXAMPLES := $(FUZZ_EXAMPLES)
 fuzz: export FUZZ_MINUTES := $(FUZZ_MINUTES)
-fuzz: setup  ## compare generated queries on governed tables and on copies (FUZZ_MINUTES=120)
+fuzz: setup  ## generated queries on governed tables and copies, generated statements (FUZZ_MINUTES=120 each)
 	$(BIN)/pytest -q -s tests/fuzz/fuzz_equivalence.py
+	$(BIN)/pytest -q -s tests/fuzz/fuzz_statements.py
 
 notebooks: setup  ## execute the notebooks
 	$(BIN)/pytest -q tests/notebooks

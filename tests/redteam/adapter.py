@@ -97,6 +97,11 @@ def set_up_policies(world: dict[str, Any]) -> None:
         _set_up_tags(model)
 
 
+def lakehouse() -> iomete.Lakehouse:
+    """The admin's lakehouse, for scenarios that change policies."""
+    return _lake
+
+
 def force_drop(table: str) -> None:
     _, namespace, name = table.split(".")
     with sqlite3.connect(_lake.folder / "catalog.db") as database:

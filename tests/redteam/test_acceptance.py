@@ -1,4 +1,4 @@
-"""The acceptance suite: every scenario has to pass."""
+"""The acceptance suite, and scenarios of our own beside it: every one has to pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ import pytest
 HERE = Path(__file__).parent
 SUITE_SECONDS = 3000
 
+Results = dict[str, dict[str, Any]]
+"""One entry per scenario, by its id."""
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """One entry per scenario, by its id."""
+
+@pytest.fixture(scope="module", params=["scenarios", "own"])
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("acceptance")
     found = folder / "results.json"
     command = [sys.executable, str(HERE / "run.py"), "--adapter", "adapter", "--json", str(found)]
     done = subprocess.run(
-        [*command, "--root", str(folder / "world")],
+        [*command, "--dir", str(HERE / request.param), "--root", str(folder / "world")],
         cwd=HERE,
         env={**os.environ, "PYTHONWARNINGS": "default"},
         capture_output=True,
@@ -34,11 +36,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     return {each["id"]: each for each in json.loads(found.read_text(encoding="utf-8"))}
 
 
-def test_every_scenario_passes(results: dict[str, dict[str, Any]]) -> None:
+def test_every_scenario_passes(results: Results) -> None:
     failed = {name: each["why"] for name, each in results.items() if each["why"]}
     assert not failed, "\n".join(f"{name}: {why}" for name, why in failed.items())
 
 
-def test_only_what_needs_another_process_is_skipped(results: dict[str, dict[str, Any]]) -> None:
+def test_only_what_needs_another_process_is_skipped(results: Results) -> None:
     reasons = {each["skip"] for each in results.values() if each["skip"]}
     assert reasons <= {"needs Spark Connect"}
