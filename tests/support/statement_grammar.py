@@ -1,8 +1,8 @@
 """Statements of Spark, Iceberg and Delta, made at random from a grammar.
 
 A rule is a list of texts in which `{name}` stands for any text of the rule `name`. Texts that come
-several times in a list are drawn as often. Names are those of the acceptance suite's world, of things
-that aren't there, and of some that the statements make themselves.
+several times in a list are drawn as often. Names are those of the acceptance suite's world, of
+things that aren't there, and of some that the statements make themselves.
 """
 
 from __future__ import annotations
