@@ -68,11 +68,24 @@ class SparkGovernance:
         return self._engine.jvm.io.iomete.spark.Governance
 
 
-class SparkGate:
-    """What the principal of a Spark session may do, as the policy engine decides it."""
+class _OfSession:
+    """What asks governance on behalf of one Spark session."""
 
     def __init__(self, spark: Callable[[], SparkSession]) -> None:
         self._spark = spark
+
+    @property
+    def _session(self) -> Any:
+        return self._spark()._jsparkSession  # noqa: SLF001
+
+    @property
+    def _governance(self) -> Any:
+        jvm: Any = self._spark().sparkContext._jvm  # noqa: SLF001
+        return jvm.io.iomete.spark.Governance
+
+
+class SparkGate(_OfSession):
+    """What the principal of a Spark session may do, as the policy engine decides it."""
 
     def is_admin(self) -> bool:
         """Tell whether the principal holds the role `admin`."""
@@ -90,21 +103,9 @@ class SparkGate:
         """Tell whether a table is seen as it is."""
         return bool(self._governance.readsPlainly(self._session, list(table)))
 
-    @property
-    def _session(self) -> Any:
-        return self._spark()._jsparkSession  # noqa: SLF001
 
-    @property
-    def _governance(self) -> Any:
-        jvm: Any = self._spark().sparkContext._jvm  # noqa: SLF001
-        return jvm.io.iomete.spark.Governance
-
-
-class TableChecks:
+class TableChecks(_OfSession):
     """Tries policies on tables as an administrator's session sees them."""
-
-    def __init__(self, spark: Callable[[], SparkSession]) -> None:
-        self._spark = spark
 
     def columns(self, table: str) -> Sequence[tuple[str, str]] | None:
         """Return name and SQL type of a table's or view's columns; None if there is no such table.
@@ -134,15 +135,6 @@ class TableChecks:
     def is_namespace(self, parts: Sequence[str]) -> bool:
         """Tell whether catalog and levels name a namespace that exists."""
         return bool(self._spark().catalog.databaseExists(quote_parts(parts)))
-
-    @property
-    def _session(self) -> Any:
-        return self._spark()._jsparkSession  # noqa: SLF001
-
-    @property
-    def _governance(self) -> Any:
-        jvm: Any = self._spark().sparkContext._jvm  # noqa: SLF001
-        return jvm.io.iomete.spark.Governance
 
     @staticmethod
     def _told(found: object) -> str | None:

@@ -19,7 +19,7 @@ import org.apache.spark.sql.types.DataType
 /** Applies the decisions to every relation of an analysed plan: what [[GovernPlan]] does per query.
   *
   * A relation R becomes `PolicyBarrier(Project(masks, Filter(row filter, R)))`. The projection gives
-  * its columns the ids that R's had, and R gets new ones, so nothing above has to be rewritten,
+  * masked columns the ids that R's had, and R's get new ones, so nothing above has to be rewritten,
   * subqueries and lateral joins included.
   */
 final class GovernReads(governed: GovernedSession) {
@@ -203,7 +203,11 @@ final class GovernReads(governed: GovernedSession) {
       source: Source.OfTable,
       decision: CombinedDecision
   ): LogicalPlan = {
-    val renewed = source.columns.map { case (a, name) => (a, a.newInstance(), name) }
+    // What is shown as it is keeps its id: of hundreds of aliases, each rule of Spark's would ask.
+    val renewed = source.columns.map { case (a, name) =>
+      val isSame = source.types.isEmpty && name.exists(decision.isShownAsItIs)
+      (a, if (isSame) a else a.newInstance(), name)
+    }
     val read = Relations.withOutput(leaf, renewed.map { case (a, below, _) => a -> below })
     if (source.types.isEmpty) {
       restricted(read, source.table, renewed, decision)

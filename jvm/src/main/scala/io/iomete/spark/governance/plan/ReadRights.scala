@@ -43,6 +43,12 @@ final case class CombinedDecision(
 
   def isReadable: Boolean = granting.visible.nonEmpty
 
+  /** Whether a column is visible, and no mask is on it or on a field in it. */
+  def isShownAsItIs(column: String): Boolean = isVisible(column) && {
+    val path = ResourceNames.column(column)
+    masks.forall(!_.keys.exists(masked => masked == path || masked.startsWith(path + ".")))
+  }
+
   /** In the order in which they are applied. */
   def masks: Seq[Map[String, MaskRule]] =
     (creator.toSeq :+ asker).map(_.masks).filter(_.nonEmpty)
