@@ -11,7 +11,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from iomete.access import Principal
-from iomete.engine import Engine, IcebergCatalog, SparkGate, TableChecks, translate_errors
+from iomete.engine import (
+    Engine,
+    IcebergCatalog,
+    SparkGate,
+    SparkGovernance,
+    TableChecks,
+    translate_errors,
+)
 from iomete.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from iomete.folder import LakehouseFolder
     from iomete.governance import Administration, Policies, Principals, Publisher
     from iomete.governance.audit import Audit
+    from iomete.governance.ranger import OutsidePolicies
     from iomete.settings import LoadedSettings
     from iomete.store import Store
 
@@ -44,6 +52,7 @@ class Parts:
     store: Store
     catalogs: list[IcebergCatalog]
     publisher: Publisher
+    governance: SparkGovernance
     is_open: bool = True
 
 
@@ -140,14 +149,24 @@ class Lakehouse:
         """Who may do what, and see what. For admins."""
         from iomete.governance import Policies
 
-        return Policies(self._administration, PolicyChecks(self))
+        return Policies(
+            self._administration,
+            PolicyChecks(self),
+            ranger=self.settings.settings.governance.ranger,
+            outside=self._outside,
+            engine=self._parts.governance,
+        )
 
     @cached_property
     def tags(self) -> Tags:
         """Tags, and what they are attached to. For admins."""
         from iomete.catalog import Tags
+        from iomete.governance.ranger import OutsideAdministration
 
-        return Tags(self._administration, TableChecks(lambda: self.spark))
+        changes = self._administration
+        if self._outside is not None:
+            changes = OutsideAdministration(changes, self._outside)
+        return Tags(changes, TableChecks(lambda: self.spark))
 
     @cached_property
     def audit(self) -> Audit:
@@ -249,6 +268,18 @@ class Lakehouse:
         from iomete.governance import Administration
 
         return Administration(self._parts.store, self._principal, self._parts.publisher)
+
+    @cached_property
+    def _outside(self) -> OutsidePolicies | None:
+        """The Ranger Admin that policies come from, if they do."""
+        from iomete.governance.ranger import OutsidePolicies
+
+        settings = self.settings.settings.governance
+        return (
+            OutsidePolicies(settings, self._parts.folder.policies)
+            if settings.source == "ranger"
+            else None
+        )
 
     def _require_auditor(self) -> None:
         try:

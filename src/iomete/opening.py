@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
+from pydantic import SecretStr
+
 from iomete.engine import (
     Engine,
     IcebergCatalog,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from iomete.access import Principal
     from iomete.folder import LakehouseFolder
     from iomete.governance import Publisher
-    from iomete.settings import LoadedSettings
+    from iomete.settings import GovernanceSettings, LoadedSettings, RangerSettings
     from iomete.store import Store
 
 
@@ -52,7 +54,8 @@ def open_lakehouse(
         raise
     try:
         store = opening.result()
-        publisher = _govern(engine, folder, store)
+        governance = SparkGovernance(engine)
+        publisher = _govern(governance, folder, store, loaded.settings.governance)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
@@ -67,6 +70,7 @@ def open_lakehouse(
         store=store,
         catalogs=catalogs,
         publisher=publisher,
+        governance=governance,
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
 
@@ -87,16 +91,34 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
     )
 
 
-def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
-    """Put the policies of the store in force; from here on each session is governed."""
+def _govern(
+    governance: SparkGovernance,
+    folder: LakehouseFolder,
+    store: Store,
+    settings: GovernanceSettings,
+) -> Publisher:
+    """Put policies in force; from here on each session is governed."""
     from iomete.governance import Publisher, hash_key
 
     publisher = Publisher(store, folder.policies)
     publisher.ensure_published()
-    governance = SparkGovernance(engine)
-    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
+    governance.start(
+        publisher.path,
+        hash_key=hash_key(store),
+        spool=folder.spool,
+        ranger=_ranger(settings.ranger) if settings.source == "ranger" else None,
+    )
     publisher.on_publish(governance.refresh)
     return publisher
+
+
+def _ranger(settings: RangerSettings) -> dict[str, str]:
+    """Return how Spark reaches Ranger Admin; handed over in memory, never in a configuration."""
+    given = settings.model_dump(exclude_none=True)
+    return {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for key, value in given.items()
+    }
 
 
 def _engine(

@@ -61,6 +61,7 @@ def connect(
     with opening_or_closing:
         if _current is not None and not _current.is_usable:
             _current.close()  # Spark has ended, or belongs to the process that forked us
+            _current = None
         if _current is not None:
             _check_same(_current, folder, who, loaded, spark)
             return _current

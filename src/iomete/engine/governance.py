@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,13 @@ class SparkGovernance:
         self._engine = engine
 
     def start(
-        self, bundle: Path, *, hash_key: bytes, spool: Path, audit_required: bool = False
+        self,
+        bundle: Path,
+        *,
+        hash_key: bytes,
+        spool: Path,
+        audit_required: bool = False,
+        ranger: Mapping[str, str] | None = None,
     ) -> int:
         """Govern every session of this driver from now on; return the bundle's version.
 
@@ -38,20 +44,20 @@ class SparkGovernance:
             hash_key: 32 bytes, known to this lakehouse only, that hash masks use.
             spool: The folder that audit events are written to.
             audit_required: Refuse queries whose audit event can't be written.
+            ranger: Where a Ranger Admin is, as `AdminConnection.of` reads it; policies are its, and
+                the bundle tells owners and administrators only.
 
         Raises:
             EngineError: If it can't be started, and so nothing can be run.
+
+        Cost: one read of the file; with `ranger`, four requests.
         """
+        session = self._engine.spark._jsparkSession  # noqa: SLF001  # no public road to it
+        arguments = (session, str(bundle), hash_key, str(spool), audit_required)
         with translate_errors():
-            return int(
-                self._governance.start(
-                    self._engine.spark._jsparkSession,  # noqa: SLF001  # no public road to it
-                    str(bundle),
-                    hash_key,
-                    str(spool),
-                    audit_required,
-                )
-            )
+            if ranger is None:
+                return int(self._governance.start(*arguments))
+            return int(self._governance.startWithRanger(*arguments, dict(ranger)))
 
     def refresh(self) -> int:
         """Load the bundle now, if it has changed; return the version in force."""
@@ -59,9 +65,14 @@ class SparkGovernance:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest bundle is not in force, if it is not."""
+        """Why the newest policies are not in force, if they are not."""
         found = self._governance.problem()
         return None if found is None else str(found)
+
+    @property
+    def broken_policies(self) -> list[str]:
+        """Policies that can't be carried out, with the reason; what they are on is closed."""
+        return [str(reason) for reason in self._governance.brokenPolicies()]
 
     @property
     def _governance(self) -> Any:

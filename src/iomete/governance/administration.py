@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from iomete.access import Principal
 from iomete.errors import AccessDeniedError, PrincipalNotFoundError, StillNeededError
 from iomete.governance import counters
 from iomete.governance.documents import TAG_SERVICE, tags_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from iomete.access import Principal
     from iomete.governance.publisher import Publisher
     from iomete.store import Store
 
@@ -38,6 +38,11 @@ class Administration:
         self._actor = PrincipalName(PrincipalKind.USER, actor.name)
         self._publisher = publisher
         self._batches = threading.local()
+
+    @property
+    def parts(self) -> tuple[Store, Principal, Publisher]:
+        """What it was made of."""
+        return self._store, Principal(self._actor.name), self._publisher
 
     @property
     def author(self) -> str:

@@ -10,6 +10,8 @@ from iomete.settings.printing import MASKED, SECRET_WORDS, is_secret, shown
 from iomete.settings.sections import (
     CatalogSettings,
     EngineSettings,
+    GovernanceSettings,
+    RangerSettings,
     S3Settings,
     Settings,
     StoreSettings,
@@ -22,7 +24,9 @@ __all__ = [
     "SETTINGS_FILE",
     "CatalogSettings",
     "EngineSettings",
+    "GovernanceSettings",
     "LoadedSettings",
+    "RangerSettings",
     "S3Settings",
     "SettingValue",
     "Settings",

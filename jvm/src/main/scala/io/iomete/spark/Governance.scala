@@ -1,7 +1,7 @@
 package io.iomete.spark
 
 import java.nio.file.Paths
-import java.util.{List => JList}
+import java.util.{List => JList, Map => JMap}
 
 import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
@@ -10,7 +10,8 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.audit.AuditWriter
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
-import io.iomete.spark.governance.ranger.RangerPolicyEngine
+import io.iomete.spark.governance.ranger.admin.AdminConnection
+import io.iomete.spark.governance.ranger.{RangerPolicyEngine, UnusableBundle}
 import io.iomete.spark.governance.{
   GovernanceContext,
   GovernanceState,
@@ -41,12 +42,36 @@ object Governance {
       hashKey: Array[Byte],
       spool: String,
       auditRequired: Boolean
+  ): Long = start(session, bundle, hashKey, spool, auditRequired, None)
+
+  /** The same by the policies of a Ranger Admin; the bundle tells owners and administrators.
+    *
+    * @param ranger
+    *   see [[AdminConnection.of]]
+    */
+  def startWithRanger(
+      session: SparkSession,
+      bundle: String,
+      hashKey: Array[Byte],
+      spool: String,
+      auditRequired: Boolean,
+      ranger: JMap[String, String]
+  ): Long = start(session, bundle, hashKey, spool, auditRequired, Some(AdminConnection.of(ranger)))
+
+  private def start(
+      session: SparkSession,
+      bundle: String,
+      hashKey: Array[Byte],
+      spool: String,
+      auditRequired: Boolean,
+      admin: Option[AdminConnection]
   ): Long = synchronized {
+    val asked = GovernanceContext.sourceOf(bundle, admin)
     GovernanceState.current match {
-      case Some(running) if running.bundle == bundle => running.ranger.refresh()
-      case Some(running) => throw IometeErrors.governanceInUse(running.bundle, bundle)
+      case Some(running) if running.source == asked => running.ranger.refresh()
+      case Some(running) => throw IometeErrors.governanceInUse(running.source, asked)
       case None =>
-        val context = made(session, bundle, hashKey, spool, auditRequired)
+        val context = made(session, bundle, hashKey, spool, auditRequired, admin)
         GovernanceState.current = Some(context)
         context.ranger.version
     }
@@ -57,13 +82,15 @@ object Governance {
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean
+      auditRequired: Boolean,
+      admin: Option[AdminConnection]
   ): GovernanceContext =
     try {
-      val engine = RangerPolicyEngine.start(Paths.get(bundle))
+      val file = Paths.get(bundle)
+      val engine = admin.fold(RangerPolicyEngine.start(file))(RangerPolicyEngine.start(file, _))
       val private_ = session.newSession().asInstanceOf[ClassicSession]
       new GovernanceContext(
-        bundle,
+        GovernanceContext.sourceOf(bundle, admin),
         engine,
         HashKey(hashKey),
         new AuditWriter(Paths.get(spool), required = auditRequired),
@@ -71,12 +98,19 @@ object Governance {
         new PolicyExpressions(private_, engine)
       )
     } catch {
+      case unusable: UnusableBundle if admin.nonEmpty =>
+        throw IometeErrors.governanceFailed(unusable.problem, unusable.hint, unusable)
       case NonFatal(error) =>
         throw IometeErrors.governanceFailed(
           Option(error.getMessage).getOrElse(error.getClass.getName),
+          restoreBundle,
           error
         )
     }
+
+  private val restoreBundle =
+    "restore `policies/bundle.json` from `bundle.previous.json`, or open the lakehouse again with " +
+      "iomete.connect(), which writes it anew."
 
   /** Ends governance with the driver; whatever still runs is refused from here on. */
   private[spark] def stop(): Unit = synchronized {
@@ -92,8 +126,11 @@ object Governance {
 
   def version(): Long = running.ranger.version
 
-  /** Why the newest bundle isn't in force, or null. */
+  /** Why the newest policies aren't in force, or null. */
   def problem(): String = running.ranger.problem.orNull
+
+  /** Policies that can't be carried out, each with the reason; what they are on is closed. */
+  def brokenPolicies(): JList[String] = running.ranger.brokenPolicies.asJava
 
   /** What is wrong with a row filter on a table, or null. */
   def checkFilter(session: SparkSession, table: String, predicate: String): String =

@@ -101,8 +101,8 @@ object IometeErrors {
 
   def noPrincipal(): AnalysisException = error("IOMETE_NO_PRINCIPAL", Map.empty)
 
-  def governanceFailed(problem: String, cause: Throwable): AnalysisException =
-    error("IOMETE_GOVERNANCE_FAILED", Map("problem" -> problem), Some(cause))
+  def governanceFailed(problem: String, hint: String, cause: Throwable): AnalysisException =
+    error("IOMETE_GOVERNANCE_FAILED", Map("problem" -> problem, "hint" -> hint), Some(cause))
 
   def governanceInUse(current: String, requested: String): AnalysisException =
     error("IOMETE_GOVERNANCE_IN_USE", Map("current" -> current, "requested" -> requested))

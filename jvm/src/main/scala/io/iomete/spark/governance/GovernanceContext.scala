@@ -5,15 +5,18 @@ import io.iomete.spark.governance.decisions.PolicyEngine
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
+import io.iomete.spark.governance.ranger.admin.AdminConnection
 import org.apache.spark.sql.SparkSession
 
 /** All that governs one driver.
   *
+  * @param source
+  *   which lakehouse's policies these are, and from where
   * @param policySession
   *   a session that analyses policies' own expressions, and never runs anything
   */
 final class GovernanceContext(
-    val bundle: String,
+    val source: String,
     val ranger: RangerPolicyEngine,
     val hashKey: HashKey,
     val audit: AuditWriter,
@@ -23,6 +26,12 @@ final class GovernanceContext(
   val engine: PolicyEngine = ranger
 
   def isPolicySession(session: SparkSession): Boolean = session eq policySession
+}
+
+object GovernanceContext {
+
+  private[spark] def sourceOf(bundle: String, admin: Option[AdminConnection]): String =
+    admin.fold(bundle)(connection => s"$bundle with $connection")
 }
 
 /** The one governance of this JVM. */

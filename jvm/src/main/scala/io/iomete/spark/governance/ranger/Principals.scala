@@ -26,6 +26,12 @@ private final class Principals(users: Map[String, BundleUser], roles: Seq[Ranger
   val exampleAttributes: Map[String, Any] =
     users.toSeq.sortBy(_._1).reverse.flatMap(_._2.attributes).toMap
 
+  /** Names of those who hold the role `admin`. */
+  def admins: Set[String] = enabled.values.collect { case user if user.isAdmin => user.name }.toSet
+
+  /** Names of those who may not do anything. */
+  val disabled: Set[String] = users.collect { case (name, user) if !user.enabled => name }.toSet
+
   def find(name: String): Option[Principal] = Option(name).flatMap(enabled.get)
 
   private def principal(name: String, user: BundleUser): Principal =
