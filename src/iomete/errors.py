@@ -19,6 +19,7 @@
     ├── StillNeededError                      it can't go or change: something rests on it
     ├── AccessDeniedError (PermissionError)   the principal may not do this
     ├── PolicyPublishError (RuntimeError)     a change is saved, but not in force
+    ├── AuditUnavailableError (OSError)       it can't be recorded, so it isn't done
     ├── LakehouseFolderError (OSError)        the lakehouse folder can't be used
     ├── EngineError (RuntimeError)            Spark can't be started or used
     │   ├── JavaNotFoundError
@@ -145,6 +146,10 @@ class PolicyPublishError(IometeError, RuntimeError):
     """A change of governance is saved, but Spark doesn't go by it yet."""
 
 
+class AuditUnavailableError(IometeError, OSError):
+    """Its audit event can't be written, and `audit.required` is set: it wasn't done."""
+
+
 class LakehouseFolderError(IometeError, OSError):
     """The lakehouse folder can't be made, read or written."""
 
@@ -259,6 +264,7 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     QueryDeniedError: Outcome(exit_code=9, http_status=403),
     StillNeededError: Outcome(exit_code=10, http_status=409),
     PolicyPublishError: Outcome(exit_code=11, http_status=503),
+    AuditUnavailableError: Outcome(exit_code=12, http_status=503),
 }
 """Exit code of the CLI and HTTP status, by error class; a subclass takes its nearest base's."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
+from iomete.access import Principal
 from iomete.engine import (
     Engine,
     IcebergCatalog,
@@ -25,10 +26,11 @@ from iomete.lakehouse import Lakehouse, Parts
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from iomete.access import Principal
     from iomete.folder import LakehouseFolder
     from iomete.governance import Publisher
-    from iomete.settings import LoadedSettings
+    from iomete.governance.audit_keeper import AuditKeeper
+    from iomete.governance.audit_writer import SpoolWriter
+    from iomete.settings import AuditSettings, LoadedSettings
     from iomete.store import Store
 
 
@@ -52,7 +54,7 @@ def open_lakehouse(
         raise
     try:
         store = opening.result()
-        publisher = _govern(engine, folder, store)
+        publisher = _govern(engine, folder, store, loaded.settings.audit)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
@@ -60,6 +62,7 @@ def open_lakehouse(
         engine.stop()
         opening.abandon()
         raise
+    writer = _spool_writer(folder, loaded.settings.audit)
     parts = Parts(
         folder=folder,
         settings=loaded,
@@ -67,6 +70,8 @@ def open_lakehouse(
         store=store,
         catalogs=catalogs,
         publisher=publisher,
+        spool_writer=writer,
+        audit_keeper=_keep_audit(store, folder, writer, loaded.settings.audit),
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
 
@@ -87,16 +92,50 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
     )
 
 
-def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
+def _govern(
+    engine: Engine, folder: LakehouseFolder, store: Store, audit: AuditSettings
+) -> Publisher:
     """Put the policies of the store in force; from here on each session is governed."""
     from iomete.governance import Publisher, hash_key
 
     publisher = Publisher(store, folder.policies)
     publisher.ensure_published()
     governance = SparkGovernance(engine)
-    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
+    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool, audit=audit)
+    governance.serve_audit(store.jdbc())
     publisher.on_publish(governance.refresh)
     return publisher
+
+
+def _spool_writer(folder: LakehouseFolder, audit: AuditSettings) -> SpoolWriter:
+    """Return what this process reports its own part of the audit trail with."""
+    from iomete.governance.audit_writer import SpoolWriter
+
+    return SpoolWriter(
+        folder.spool,
+        required=audit.required,
+        file_bytes=audit.spool_max_bytes,
+        file_seconds=audit.spool_max_seconds,
+    )
+
+
+def _keep_audit(
+    store: Store, folder: LakehouseFolder, writer: SpoolWriter, audit: AuditSettings
+) -> AuditKeeper:
+    """Begin to take in events and to let old ones go, until the lakehouse is closed."""
+    from iomete.governance.audit_keeper import KEEPER, AuditKeeper
+    from iomete.governance.audit_log import AuditLog
+    from iomete.governance.audit_spool import SpoolReader
+
+    keeper = AuditKeeper(
+        store,
+        SpoolReader(store, folder.spool),
+        AuditLog(writer, Principal(KEEPER)),
+        ingest_seconds=audit.ingest_seconds,
+        retention_days=audit.retention_days,
+    )
+    keeper.start()
+    return keeper
 
 
 def _engine(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from iomete.engine.lifecycle import Engine
+    from iomete.settings import AuditSettings
+    from iomete.store import JdbcAddress
 
 _MISSING = {
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -28,16 +30,15 @@ class SparkGovernance:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def start(
-        self, bundle: Path, *, hash_key: bytes, spool: Path, audit_required: bool = False
-    ) -> int:
+    def start(self, bundle: Path, *, hash_key: bytes, spool: Path, audit: AuditSettings) -> int:
         """Govern every session of this driver from now on; return the bundle's version.
 
         Args:
             bundle: The file with policies, principals, roles and tags.
             hash_key: 32 bytes, known to this lakehouse only, that hash masks use.
             spool: The folder that audit events are written to.
-            audit_required: Refuse queries whose audit event can't be written.
+            audit: Whether queries are refused whose event can't be written, and how long files
+                get.
 
         Raises:
             EngineError: If it can't be started, and so nothing can be run.
@@ -49,9 +50,19 @@ class SparkGovernance:
                     str(bundle),
                     hash_key,
                     str(spool),
-                    audit_required,
+                    audit.required,
+                    audit.spool_max_bytes,
+                    audit.spool_max_seconds,
                 )
             )
+
+    def serve_audit(self, store: JdbcAddress) -> None:
+        """Make the audit trail readable in SQL, as `lake.system.audit`.
+
+        Args:
+            store: Where a JVM finds the metadata database.
+        """
+        self._engine.jvm.io.iomete.spark.AuditTrail.serve(store.url, store.user, store.password)
 
     def refresh(self) -> int:
         """Load the bundle now, if it has changed; return the version in force."""

@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.audit.AuditWriter
+import io.iomete.spark.governance.audit.{AuditRules, AuditWriter}
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
@@ -24,7 +24,7 @@ import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 /** What Python calls over Py4J to run governance; one lakehouse a driver. */
 object Governance {
 
-  /** Starts to govern every session of this driver; the same lakehouse again changes nothing.
+  /** Starts to govern every session of this driver; the same lakehouse again changes the audit's rules alone.
     *
     * @param bundle
     *   the file with policies, principals, tags and roles
@@ -32,6 +32,12 @@ object Governance {
     *   32 bytes that only this lakehouse knows; hash masks use them
     * @param spool
     *   the folder for audit events
+    * @param auditRequired
+    *   whether what can't be recorded is refused
+    * @param spoolFileBytes
+    *   a spool file is followed by a new one before it gets longer
+    * @param spoolFileSeconds
+    *   … or when it is older
     * @return
     *   the version of the bundle in force
     */
@@ -40,13 +46,18 @@ object Governance {
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean
+      auditRequired: Boolean,
+      spoolFileBytes: Long,
+      spoolFileSeconds: Long
   ): Long = synchronized {
+    val rules = AuditRules(auditRequired, spoolFileBytes, spoolFileSeconds)
     GovernanceState.current match {
-      case Some(running) if running.bundle == bundle => running.ranger.refresh()
+      case Some(running) if running.bundle == bundle =>
+        running.audit.follow(rules)
+        running.ranger.refresh()
       case Some(running) => throw IometeErrors.governanceInUse(running.bundle, bundle)
       case None =>
-        val context = made(session, bundle, hashKey, spool, auditRequired)
+        val context = made(session, bundle, hashKey, spool, rules)
         GovernanceState.current = Some(context)
         context.ranger.version
     }
@@ -57,7 +68,7 @@ object Governance {
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean
+      rules: AuditRules
   ): GovernanceContext =
     try {
       val engine = RangerPolicyEngine.start(Paths.get(bundle))
@@ -66,7 +77,7 @@ object Governance {
         bundle,
         engine,
         HashKey(hashKey),
-        new AuditWriter(Paths.get(spool), required = auditRequired),
+        new AuditWriter(Paths.get(spool), rules),
         private_,
         new PolicyExpressions(private_, engine)
       )

@@ -1,0 +1,37 @@
+package io.iomete.spark.system
+
+import io.iomete.spark.errors.IometeErrors
+import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace, ResolvedTable}
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier}
+
+/** Refuses to create, rename to or drop what would be in the platform's own namespace.
+  *
+  * Administrators too: a table that is put there would be taken for what the platform says.
+  */
+object ReservedNames extends Rule[LogicalPlan] {
+
+  override def apply(plan: LogicalPlan): LogicalPlan = {
+    plan.foreach {
+      case CreateNamespace(ResolvedNamespace(catalog, namespace, _), _, _) => check(catalog, namespace)
+      case RenameTable(ResolvedTable(catalog, _, _, _), newName, _) =>
+        val levels = if (newName.head == catalog.name) newName.tail else newName
+        check(catalog, levels.dropRight(1))
+      // What is to be created or dropped has its name as a resolved identifier.
+      case command: Command =>
+        command.children.foreach {
+          case ResolvedIdentifier(catalog, identifier: Identifier) =>
+            check(catalog, identifier.namespace.toSeq)
+          case _ => ()
+        }
+      case _ => ()
+    }
+    plan
+  }
+
+  private def check(catalog: CatalogPlugin, namespace: Seq[String]): Unit =
+    if (SystemTables.holds(catalog.name, namespace.mkString("."))) {
+      throw IometeErrors.reservedName((catalog.name +: namespace).mkString("."))
+    }
+}
