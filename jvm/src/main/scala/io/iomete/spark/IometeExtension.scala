@@ -36,7 +36,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectResolutionRule(GovernTargets(_))
       extensions.injectPostHocResolutionRule(_ => SafeNames)
-      extensions.injectPostHocResolutionRule(_ => ReservedNames)
+      extensions.injectPostHocResolutionRule(ReservedNames(_))
       extensions.injectPostHocResolutionRule(CheckReads(_))
       extensions.injectPlanNormalizationRule(BoundUser(_))
       extensions.injectPlanNormalizationRule(GovernPlan(_))

@@ -9,8 +9,11 @@ import org.apache.spark.sql.sources.Filter
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
-/** The audit trail as a table that can be read, and no more. */
-private[system] final case class AuditTable(store: StoreAddress) extends Table with SupportsRead {
+/** The audit trail as a table that can be read, and no more.
+  *
+  * Equal to itself alone: rows that one query has cached would hide from another what came since.
+  */
+private[system] final class AuditTable(store: StoreAddress) extends Table with SupportsRead {
   override def name: String = SystemTables.audit.fullName
 
   override def columns: Array[Column] =

@@ -1,6 +1,8 @@
 package io.iomete.spark.system
 
 import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.{Governing, ReadAudit}
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace, ResolvedTable}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -10,7 +12,7 @@ import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier}
   *
   * Administrators too: a table that is put there would be taken for what the platform says.
   */
-object ReservedNames extends Rule[LogicalPlan] {
+final case class ReservedNames(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = {
     plan.foreach {
@@ -32,6 +34,10 @@ object ReservedNames extends Rule[LogicalPlan] {
 
   private def check(catalog: CatalogPlugin, namespace: Seq[String]): Unit =
     if (SystemTables.holds(catalog.name, namespace.mkString("."))) {
-      throw IometeErrors.reservedName((catalog.name +: namespace).mkString("."))
+      Governing.of(session).foreach { governed =>
+        new ReadAudit(governed).refusals {
+          throw IometeErrors.reservedName((catalog.name +: namespace).mkString("."))
+        }
+      }
     }
 }

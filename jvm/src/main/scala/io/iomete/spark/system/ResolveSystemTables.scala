@@ -24,7 +24,7 @@ final case class ResolveSystemTables(session: SparkSession) extends Rule[Logical
       case describe @ DescribeRelation(named: UnresolvedTableOrView, _, _, _) =>
         RelationName.of(session, named.multipartIdentifier) match {
           case Some(RelationName(catalog: TableCatalog, identifier, SystemTables.audit, _)) =>
-            describe.copy(relation = ResolvedTable.create(catalog, identifier, AuditTable(store)))
+            describe.copy(relation = ResolvedTable.create(catalog, identifier, new AuditTable(store)))
           case _ => describe
         }
     })
@@ -34,7 +34,7 @@ final case class ResolveSystemTables(session: SparkSession) extends Rule[Logical
 
   private def relation(store: StoreAddress, name: RelationName, named: UnresolvedRelation): LogicalPlan = {
     val table = DataSourceV2Relation.create(
-      AuditTable(store),
+      new AuditTable(store),
       Some(name.catalog),
       Some(name.identifier),
       named.options
