@@ -68,11 +68,9 @@ class AuditKeeper(threading.Thread):
         self._look()
 
     def run(self) -> None:
-        """Look until it is stopped."""
-        while True:
+        """Look until it is stopped; not at once, while Spark starts."""
+        while not self._stopped.wait(self._ingest_seconds):
             self._look()
-            if self._stopped.wait(self._ingest_seconds):
-                return
 
     def _look(self) -> None:
         try:
