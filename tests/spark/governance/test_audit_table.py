@@ -144,12 +144,17 @@ def test_nobody_changes_it_admins_neither(
     assert lake.sql(f"SELECT count(*) AS n FROM {AUDIT}").first().n >= before
 
 
-def test_no_other_way_to_put_something_there(lake: iomete.Lakehouse, people: str) -> None:
+def test_no_other_way_to_put_something_there(
+    lake: iomete.Lakehouse, people: str, namespace: str
+) -> None:
     rows = lake.table(people)
+    lake.sql(f"CREATE VIEW {namespace}.seen AS SELECT 1 AS id")
     for write in (
         lambda: rows.write.saveAsTable(f"{AUDIT}_2"),
         lambda: rows.writeTo("lake.system.mine").create(),
         lambda: lake.spark.sql(f"ALTER TABLE {people} RENAME TO lake.system.people"),
+        lambda: lake.spark.sql(f"ALTER TABLE {people} RENAME TO system.people"),
+        lambda: lake.spark.sql(f"ALTER VIEW {namespace}.seen RENAME TO lake.system.seen"),
     ):
         with pytest.raises(AnalysisException, match="IOMETE_RESERVED_NAME"):
             write()

@@ -3,7 +3,12 @@ package io.iomete.spark.system
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.analysis.{ResolvedIdentifier, ResolvedNamespace, ResolvedTable}
+import org.apache.spark.sql.catalyst.analysis.{
+  ResolvedIdentifier,
+  ResolvedNamespace,
+  ResolvedPersistentView,
+  ResolvedTable
+}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier}
@@ -17,9 +22,8 @@ final case class ReservedNames(session: SparkSession) extends Rule[LogicalPlan] 
   override def apply(plan: LogicalPlan): LogicalPlan = {
     plan.foreach {
       case CreateNamespace(ResolvedNamespace(catalog, namespace, _), _, _) => check(catalog, namespace)
-      case RenameTable(ResolvedTable(catalog, _, _, _), newName, _) =>
-        val levels = if (newName.head == catalog.name) newName.tail else newName
-        check(catalog, levels.dropRight(1))
+      case RenameTable(ResolvedTable(catalog, _, _, _), newName, _)     => checkRename(catalog, newName)
+      case RenameTable(ResolvedPersistentView(catalog, _, _), newName, _) => checkRename(catalog, newName)
       // What is to be created or dropped has its name as a resolved identifier.
       case command: Command =>
         command.children.foreach {
@@ -31,6 +35,10 @@ final case class ReservedNames(session: SparkSession) extends Rule[LogicalPlan] 
     }
     plan
   }
+
+  /** A new name may leave out the catalog, which stays the same. */
+  private def checkRename(catalog: CatalogPlugin, newName: Seq[String]): Unit =
+    check(catalog, (if (newName.head.equalsIgnoreCase(catalog.name)) newName.tail else newName).dropRight(1))
 
   private def check(catalog: CatalogPlugin, namespace: Seq[String]): Unit =
     if (SystemTables.holds(catalog.name, namespace.mkString("."))) {
