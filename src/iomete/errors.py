@@ -21,6 +21,7 @@
     ├── PolicyPublishError (RuntimeError)     a change is saved, but not in force
     ├── PoliciesElsewhereError                policies come from elsewhere, and change there only
     ├── RangerError (ConnectionError)         Ranger Admin can't be reached, or refuses
+    ├── AuditUnavailableError (OSError)       it can't be recorded, so it isn't done
     ├── LakehouseFolderError (OSError)        the lakehouse folder can't be used
     ├── EngineError (RuntimeError)            Spark can't be started or used
     │   ├── JavaNotFoundError
@@ -155,6 +156,10 @@ class RangerError(IometeError, ConnectionError):
     """Ranger Admin can't be reached, or refuses what it is asked for."""
 
 
+class AuditUnavailableError(IometeError, OSError):
+    """Its audit event can't be written, and `audit.required` is set: it wasn't done."""
+
+
 class LakehouseFolderError(IometeError, OSError):
     """The lakehouse folder can't be made, read or written."""
 
@@ -271,6 +276,7 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     PolicyPublishError: Outcome(exit_code=11, http_status=503),
     PoliciesElsewhereError: Outcome(exit_code=10, http_status=409),
     RangerError: Outcome(exit_code=12, http_status=502),
+    AuditUnavailableError: Outcome(exit_code=13, http_status=503),
 }
 """Exit code of the CLI and HTTP status, by error class; a subclass takes its nearest base's."""
 

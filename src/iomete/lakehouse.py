@@ -19,12 +19,7 @@ from iomete.engine import (
     TableChecks,
     translate_errors,
 )
-from iomete.errors import (
-    AccessDeniedError,
-    ConfigurationError,
-    EngineError,
-    PrincipalNotFoundError,
-)
+from iomete.errors import ConfigurationError, EngineError
 from iomete.names import CatalogName, NamespaceName, TableName
 
 if TYPE_CHECKING:
@@ -34,6 +29,9 @@ if TYPE_CHECKING:
     from iomete.folder import LakehouseFolder
     from iomete.governance import Administration, Policies, Principals, Publisher
     from iomete.governance.audit import Audit
+    from iomete.governance.audit_keeper import AuditKeeper
+    from iomete.governance.audit_log import AuditLog
+    from iomete.governance.audit_writer import SpoolWriter
     from iomete.governance.ranger import OutsidePolicies
     from iomete.settings import LoadedSettings
     from iomete.store import Store
@@ -53,6 +51,8 @@ class Parts:
     catalogs: list[IcebergCatalog]
     publisher: Publisher
     governance: SparkGovernance
+    spool_writer: SpoolWriter
+    audit_keeper: AuditKeeper
     is_open: bool = True
 
 
@@ -135,6 +135,7 @@ class Lakehouse:
             spark=lambda: self.spark,
             owners=lambda: Owners(self._administration, TableChecks(lambda: self.spark)),
             gate=SparkGate(lambda: self.spark),
+            trail=self._trail,
         )
 
     @cached_property
@@ -173,7 +174,13 @@ class Lakehouse:
         """Who did what to which data, and what was refused. For admins and auditors."""
         from iomete.governance.audit import Audit
 
-        return Audit(self._parts.store, self._parts.folder.spool, may_read=self._require_auditor)
+        administration = self._administration
+        return Audit(
+            self._parts.store,
+            self._parts.folder.spool,
+            may_read=administration.require_auditor,
+            trail=self._trail,
+        )
 
     def as_principal(self, name: str) -> Lakehouse:
         """Return this lakehouse as somebody else sees it. For admins.
@@ -192,8 +199,9 @@ class Lakehouse:
         """
         if not self.is_usable:
             _ = self.spark  # says what is wrong
-        self._administration.require_admin("act for others")
         principal = Principal(name.removeprefix("user:"))
+        actor = self._administration
+        actor.require_admin("act for others", "principal.act_as", f"user:{principal}")
         engine = self._parts.engine
         with translate_errors():
             session = engine.new_session(principal)
@@ -260,6 +268,8 @@ class Lakehouse:
             if self._is_view or not self._parts.is_open:
                 return
             self._parts.is_open = False
+            self._parts.spool_writer.close()
+            self._parts.audit_keeper.stop()
             self._parts.store.close()
             self._parts.engine.stop()  # leaves alone what another process has started
 
@@ -267,7 +277,8 @@ class Lakehouse:
     def _administration(self) -> Administration:
         from iomete.governance import Administration
 
-        return Administration(self._parts.store, self._principal, self._parts.publisher)
+        parts = self._parts
+        return Administration(parts.store, self._principal, parts.publisher, trail=self._trail)
 
     @cached_property
     def _outside(self) -> OutsidePolicies | None:
@@ -281,16 +292,12 @@ class Lakehouse:
             else None
         )
 
-    def _require_auditor(self) -> None:
-        try:
-            roles = set(self.principals.roles_of(self.principal))
-        except (AccessDeniedError, PrincipalNotFoundError):  # nobody has registered them
-            roles = set()
-        if not {"admin", "auditor"} & roles:
-            raise AccessDeniedError(
-                f"`{self.principal}` may not read the audit trail.",
-                hint="ask an admin for the role `auditor`",
-            )
+    @cached_property
+    def _trail(self) -> AuditLog:
+        from iomete.governance.audit_log import AuditLog
+
+        application = str(self._spark.sparkContext.applicationId)
+        return AuditLog(self._parts.spool_writer, self._principal, application=application)
 
 
 class PolicyChecks(TableChecks):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 
+from iomete.access import Principal
 from iomete.engine import (
     Engine,
     IcebergCatalog,
@@ -27,10 +28,16 @@ from iomete.lakehouse import Lakehouse, Parts
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from iomete.access import Principal
     from iomete.folder import LakehouseFolder
     from iomete.governance import Publisher
-    from iomete.settings import GovernanceSettings, LoadedSettings, RangerSettings
+    from iomete.governance.audit_keeper import AuditKeeper
+    from iomete.governance.audit_writer import SpoolWriter
+    from iomete.settings import (
+        AuditSettings,
+        LoadedSettings,
+        RangerSettings,
+        Settings,
+    )
     from iomete.store import Store
 
 
@@ -55,7 +62,7 @@ def open_lakehouse(
     try:
         store = opening.result()
         governance = SparkGovernance(engine)
-        publisher = _govern(governance, folder, store, loaded.settings.governance)
+        publisher = _govern(governance, folder, store, loaded.settings)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
@@ -63,6 +70,7 @@ def open_lakehouse(
         engine.stop()
         opening.abandon()
         raise
+    writer = _spool_writer(folder, loaded.settings.audit)
     parts = Parts(
         folder=folder,
         settings=loaded,
@@ -71,6 +79,8 @@ def open_lakehouse(
         catalogs=catalogs,
         publisher=publisher,
         governance=governance,
+        spool_writer=writer,
+        audit_keeper=_keep_audit(store, folder, writer, loaded.settings.audit),
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
 
@@ -92,22 +102,22 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
 
 
 def _govern(
-    governance: SparkGovernance,
-    folder: LakehouseFolder,
-    store: Store,
-    settings: GovernanceSettings,
+    governance: SparkGovernance, folder: LakehouseFolder, store: Store, settings: Settings
 ) -> Publisher:
     """Put policies in force; from here on each session is governed."""
     from iomete.governance import Publisher, hash_key
 
     publisher = Publisher(store, folder.policies)
     publisher.ensure_published()
+    source = settings.governance
     governance.start(
         publisher.path,
         hash_key=hash_key(store),
         spool=folder.spool,
-        ranger=_ranger(settings.ranger) if settings.source == "ranger" else None,
+        audit=settings.audit,
+        ranger=_ranger(source.ranger) if source.source == "ranger" else None,
     )
+    governance.serve_audit(store.jdbc())
     publisher.on_publish(governance.refresh)
     return publisher
 
@@ -119,6 +129,37 @@ def _ranger(settings: RangerSettings) -> dict[str, str]:
         key: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for key, value in given.items()
     }
+
+
+def _spool_writer(folder: LakehouseFolder, audit: AuditSettings) -> SpoolWriter:
+    """Return what this process reports its own part of the audit trail with."""
+    from iomete.governance.audit_writer import SpoolWriter
+
+    return SpoolWriter(
+        folder.spool,
+        required=audit.required,
+        file_bytes=audit.spool_max_bytes,
+        file_seconds=audit.spool_max_seconds,
+    )
+
+
+def _keep_audit(
+    store: Store, folder: LakehouseFolder, writer: SpoolWriter, audit: AuditSettings
+) -> AuditKeeper:
+    """Begin to take in events and to let old ones go, until the lakehouse is closed."""
+    from iomete.governance.audit_keeper import KEEPER, AuditKeeper
+    from iomete.governance.audit_log import AuditLog
+    from iomete.governance.audit_spool import SpoolReader
+
+    keeper = AuditKeeper(
+        store,
+        SpoolReader(store, folder.spool),
+        AuditLog(writer, Principal(KEEPER)),
+        ingest_seconds=audit.ingest_seconds,
+        retention_days=audit.retention_days,
+    )
+    keeper.start()
+    return keeper
 
 
 def _engine(

@@ -157,7 +157,7 @@ def test_a_misspelt_section_in_a_variable_is_an_error(tmp_path: Path) -> None:
         "environment variable `IOMETE_CATALOG__A__TYPE` names no section",
         "environment variable `IOMETE_ENGIN__UI` names no section",
     )
-    assert caught.value.hint == "sections are catalogs, engine, governance, store"
+    assert caught.value.hint == "sections are audit, catalogs, engine, governance, store"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from iomete.engine.lifecycle import Engine
+    from iomete.settings import AuditSettings
+    from iomete.store import JdbcAddress
 
 _MISSING = {
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -34,7 +36,7 @@ class SparkGovernance:
         *,
         hash_key: bytes,
         spool: Path,
-        audit_required: bool = False,
+        audit: AuditSettings,
         ranger: Mapping[str, str] | None = None,
     ) -> int:
         """Govern every session of this driver from now on; return the bundle's version.
@@ -43,7 +45,8 @@ class SparkGovernance:
             bundle: The file with policies, principals, roles and tags.
             hash_key: 32 bytes, known to this lakehouse only, that hash masks use.
             spool: The folder that audit events are written to.
-            audit_required: Refuse queries whose audit event can't be written.
+            audit: Whether queries are refused whose event can't be written, and how long files
+                get.
             ranger: Where a Ranger Admin is, as `AdminConnection.of` reads it; policies are its, and
                 the bundle tells owners and administrators only.
 
@@ -53,11 +56,20 @@ class SparkGovernance:
         Cost: one read of the file; with `ranger`, four requests.
         """
         session = self._engine.spark._jsparkSession  # noqa: SLF001  # no public road to it
-        arguments = (session, str(bundle), hash_key, str(spool), audit_required)
+        rules = (audit.required, audit.spool_max_bytes, audit.spool_max_seconds)
+        arguments = (session, str(bundle), hash_key, str(spool), *rules)
         with translate_errors():
             if ranger is None:
                 return int(self._governance.start(*arguments))
             return int(self._governance.startWithRanger(*arguments, dict(ranger)))
+
+    def serve_audit(self, store: JdbcAddress) -> None:
+        """Make the audit trail readable in SQL, as `lake.system.audit`.
+
+        Args:
+            store: Where a JVM finds the metadata database.
+        """
+        self._engine.jvm.io.iomete.spark.AuditTrail.serve(store.url, store.user, store.password)
 
     def refresh(self) -> int:
         """Load the bundle now, if it has changed; return the version in force."""

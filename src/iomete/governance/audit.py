@@ -19,9 +19,10 @@ from iomete.errors import ConfigurationError
 from iomete.governance.audit_lines import Verdict
 from iomete.governance.audit_matching import on_resource
 from iomete.governance.audit_spool import IDLE_SECONDS, SpoolReader
-from iomete.governance.audit_tables import audit_events
+from iomete.governance.audit_tables import AUDIT_TABLE, audit_events
 
 if TYPE_CHECKING:
+    from iomete.access import Trail
     from iomete.governance.audit_intake import Ingestion
     from iomete.names import Resource
     from iomete.store import Store
@@ -37,7 +38,8 @@ class AuditEvent:
     `resource` is a full name, or a path where `action` is read or write. `columns` are those used,
     in lower case; None where they aren't known. `policies` and `filters` are ids of policies: those
     that decided, and those whose row filters applied. `masks` gives the mask type by column.
-    `via` are the views that led to the resource, outermost first. `reason` is that of a refusal.
+    `via` are the views that led to the resource, outermost first. `reason` is that of a refusal, or
+    says more of what was done, such as the tag that was attached.
     """
 
     id: str
@@ -94,6 +96,7 @@ class Audit:
         store: Where the events are kept.
         spool_folder: Where drivers report them; it may not exist yet.
         may_read: Asked before each question; raises if the principal is neither admin nor auditor.
+        trail: Where each question is recorded; its answer doesn't hold that event yet.
         idle_seconds: When a spool file whose driver has ended is deleted; see `SpoolReader`.
     """
 
@@ -103,10 +106,12 @@ class Audit:
         spool_folder: str | os.PathLike[str],
         *,
         may_read: Callable[[], None],
+        trail: Trail,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._store = store
         self._may_read = may_read
+        self._trail = trail
         self._spool = SpoolReader(store, spool_folder, idle_seconds=idle_seconds)
 
     def ingest(self) -> Ingestion:
@@ -200,7 +205,7 @@ class Audit:
             .order_by(last_read.desc(), _event.principal)
         )
         used = sa.select(_event.principal, _event.columns).where(*conditions).distinct()
-        self.ingest()
+        self._prepare()
         with self._store.read() as connection:  # one snapshot for both
             columns: dict[str, set[str]] = {}
             for row in connection.execute(used):
@@ -251,9 +256,13 @@ class Audit:
         ]
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        self.ingest()
+        self._prepare()
         with self._store.read() as connection:
             return connection.execute(query).all()
+
+    def _prepare(self) -> None:
+        self.ingest()
+        self._trail.allowed("select", AUDIT_TABLE)
 
 
 def _executions(verdict: Verdict) -> sa.ColumnElement[int]:

@@ -33,7 +33,8 @@ _TEXT = frozenset({str})
 _INTEGER = frozenset({int})  # `True` is none
 
 PATH_ACTIONS = frozenset({"read", "write"})
-"""Actions on paths; the resource of any other is a name."""
+"""Actions on paths. Those with a dot, such as `policy.create`, are on what the administration
+writes in its own words; the resource of any other is a name."""
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
         is_stored_as_it_is = value is None or (is_plain and storable is storable_text)
         row[column] = value if is_stored_as_it_is else storable(value)
     resource = document["resource"]
-    if document["action"] not in PATH_ACTIONS:
+    if document["action"] not in PATH_ACTIONS and "." not in document["action"]:
         resource = canonical_name(resource)
         row["resource"] = storable_text(resource)
     row["resource_key"] = storable_text(resource[:KEY_CHARACTERS])

@@ -300,6 +300,7 @@ class Policies(RangerExchange):
 
     def export(self, path: str | Path | None = None) -> Document:
         """Return all policies as Ranger exports them, and write them to a file if one is named."""
+        self._administration.require_admin("export policies", "policy.export")
         return export_policies(self.list(), path)
 
     def import_(

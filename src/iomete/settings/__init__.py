@@ -8,6 +8,7 @@ from iomete.settings.environment import ENVIRONMENT_PREFIX
 from iomete.settings.loading import SETTINGS_FILE, LoadedSettings, SettingValue, load_settings
 from iomete.settings.printing import MASKED, SECRET_WORDS, is_secret, shown
 from iomete.settings.sections import (
+    AuditSettings,
     CatalogSettings,
     EngineSettings,
     GovernanceSettings,
@@ -22,6 +23,7 @@ __all__ = [
     "MASKED",
     "SECRET_WORDS",
     "SETTINGS_FILE",
+    "AuditSettings",
     "CatalogSettings",
     "EngineSettings",
     "GovernanceSettings",

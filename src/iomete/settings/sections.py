@@ -163,6 +163,26 @@ class GovernanceSettings(Section):
         return self
 
 
+class AuditSettings(Section):
+    """The audit trail."""
+
+    required: bool = Field(
+        default=False, description="Refuse what can't be recorded; otherwise such events are lost"
+    )
+    ingest_seconds: float = Field(
+        5.0, gt=0, description="How often events are taken from `spool/` into the store"
+    )
+    spool_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=4096, description="A spool file is followed by a new one at this size"
+    )
+    spool_max_seconds: int = Field(
+        3600, ge=1, description="A spool file is followed by a new one at this age"
+    )
+    retention_days: int | None = Field(
+        None, ge=1, description="Delete events that are older; unset: keep all"
+    )
+
+
 class S3Settings(Section):
     """Access to an S3 warehouse; unset values come from the AWS environment."""
 
@@ -235,6 +255,7 @@ class Settings(Section):
     engine: EngineSettings = Field(default_factory=EngineSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     governance: GovernanceSettings = Field(default_factory=GovernanceSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     catalogs: dict[CatalogIdentifier, Annotated[CatalogSettings, AfterValidator(_with_address)]] = (
         Field(default_factory=lambda: {"lake": CatalogSettings()})
     )

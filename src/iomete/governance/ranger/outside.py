@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from iomete.errors import PoliciesElsewhereError
-from iomete.governance.administration import Administration
+from iomete.governance.administration import ADMINISTRATION, Administration
 from iomete.governance.policy_writer import PolicyWriter
 from iomete.governance.ranger.kept import KEPT_FILE, KeptPolicies
 
@@ -132,17 +132,24 @@ class OutsideAdministration(Administration):
     """An administration for what can't be changed here, such as tags; owners and admins can."""
 
     def __init__(self, administration: Administration, outside: OutsidePolicies) -> None:
-        super().__init__(*administration.parts)
+        store, actor, publisher, trail = administration.parts
+        super().__init__(store, actor, publisher, trail=trail)
         self._outside = outside
 
     @contextmanager
-    def changing(self) -> Iterator[sa.Connection]:
+    def changing(
+        self,
+        action: str,
+        on: str = ADMINISTRATION,
+        *,
+        detail: str | None = None,  # noqa: ARG002  # nothing is done, so there is nothing to say
+    ) -> Iterator[sa.Connection]:
         """Refuse.
 
         Raises:
             AccessDeniedError: The actor is no admin.
             PoliciesElsewhereError: Otherwise.
         """
-        with self.reading() as connection:
+        with self.reading(action, on) as connection:
             self._outside.refuse_changes()
             yield connection

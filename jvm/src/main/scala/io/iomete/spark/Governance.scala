@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.audit.AuditWriter
+import io.iomete.spark.governance.audit.{AuditRules, AuditWriter}
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.admin.AdminConnection
@@ -25,7 +25,7 @@ import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 /** What Python calls over Py4J to run governance; one lakehouse a driver. */
 object Governance {
 
-  /** Starts to govern every session of this driver; the same lakehouse again changes nothing.
+  /** Starts to govern every session of this driver; the same lakehouse again changes the audit's rules alone.
     *
     * @param bundle
     *   the file with policies, principals, tags and roles
@@ -33,6 +33,12 @@ object Governance {
     *   32 bytes that only this lakehouse knows; hash masks use them
     * @param spool
     *   the folder for audit events
+    * @param auditRequired
+    *   whether what can't be recorded is refused
+    * @param spoolFileBytes
+    *   a spool file is followed by a new one before it gets longer
+    * @param spoolFileSeconds
+    *   … or when it is older
     * @return
     *   the version of the bundle in force
     */
@@ -41,8 +47,11 @@ object Governance {
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean
-  ): Long = start(session, bundle, hashKey, spool, auditRequired, None)
+      auditRequired: Boolean,
+      spoolFileBytes: Long,
+      spoolFileSeconds: Long
+  ): Long =
+    start(session, bundle, hashKey, spool, AuditRules(auditRequired, spoolFileBytes, spoolFileSeconds), None)
 
   /** The same by the policies of a Ranger Admin; the bundle tells owners and administrators.
     *
@@ -55,23 +64,30 @@ object Governance {
       hashKey: Array[Byte],
       spool: String,
       auditRequired: Boolean,
+      spoolFileBytes: Long,
+      spoolFileSeconds: Long,
       ranger: JMap[String, String]
-  ): Long = start(session, bundle, hashKey, spool, auditRequired, Some(AdminConnection.of(ranger)))
+  ): Long = {
+    val rules = AuditRules(auditRequired, spoolFileBytes, spoolFileSeconds)
+    start(session, bundle, hashKey, spool, rules, Some(AdminConnection.of(ranger)))
+  }
 
   private def start(
       session: SparkSession,
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean,
+      rules: AuditRules,
       admin: Option[AdminConnection]
   ): Long = synchronized {
     val asked = GovernanceContext.sourceOf(bundle, admin)
     GovernanceState.current match {
-      case Some(running) if running.source == asked => running.ranger.refresh()
+      case Some(running) if running.source == asked =>
+        running.audit.follow(rules)
+        running.ranger.refresh()
       case Some(running) => throw IometeErrors.governanceInUse(running.source, asked)
       case None =>
-        val context = made(session, bundle, hashKey, spool, auditRequired, admin)
+        val context = made(session, bundle, hashKey, spool, rules, admin)
         GovernanceState.current = Some(context)
         context.ranger.version
     }
@@ -82,7 +98,7 @@ object Governance {
       bundle: String,
       hashKey: Array[Byte],
       spool: String,
-      auditRequired: Boolean,
+      rules: AuditRules,
       admin: Option[AdminConnection]
   ): GovernanceContext =
     try {
@@ -93,7 +109,7 @@ object Governance {
         GovernanceContext.sourceOf(bundle, admin),
         engine,
         HashKey(hashKey),
-        new AuditWriter(Paths.get(spool), required = auditRequired),
+        new AuditWriter(Paths.get(spool), rules),
         private_,
         new PolicyExpressions(private_, engine)
       )

@@ -5,6 +5,7 @@ import io.iomete.spark.governance.commands.{HideCommandTargets, RefuseForeignCod
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.BoundUser
 import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
+import io.iomete.spark.system.{ReservedNames, ResolveSystemTables}
 import org.apache.spark.sql.SparkSessionExtensions
 
 /** The rules that govern a session. List it FIRST in `spark.sql.extensions`.
@@ -28,11 +29,14 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectHintResolutionRule(RefuseForeignCode(_))
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectHintResolutionRule(HideCommandTargets(_))
+      extensions.injectHintResolutionRule(ResolveSystemTables(_))
       extensions.injectResolutionRule(_ => OpenRecords)
       extensions.injectResolutionRule(CheckCalls(_))
+      extensions.injectResolutionRule(ResolveSystemTables(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectResolutionRule(GovernTargets(_))
       extensions.injectPostHocResolutionRule(_ => SafeNames)
+      extensions.injectPostHocResolutionRule(ReservedNames(_))
       extensions.injectPostHocResolutionRule(CheckReads(_))
       extensions.injectPlanNormalizationRule(BoundUser(_))
       extensions.injectPlanNormalizationRule(GovernPlan(_))

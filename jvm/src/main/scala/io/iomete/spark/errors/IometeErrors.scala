@@ -107,6 +107,15 @@ object IometeErrors {
   def governanceInUse(current: String, requested: String): AnalysisException =
     error("IOMETE_GOVERNANCE_IN_USE", Map("current" -> current, "requested" -> requested))
 
+  def reservedName(namespace: String): Refused =
+    refused(
+      "IOMETE_RESERVED_NAME",
+      Map("namespace" -> printable(namespace)),
+      "change",
+      namespace,
+      "the namespace is the platform's own"
+    )
+
   def auditFailed(cause: Throwable): AnalysisException =
     error("IOMETE_AUDIT_FAILED", Map("reason" -> reasonOf(cause)), Some(cause))
 

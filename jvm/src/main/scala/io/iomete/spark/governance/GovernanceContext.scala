@@ -6,6 +6,7 @@ import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
 import io.iomete.spark.governance.ranger.admin.AdminConnection
+import io.iomete.spark.system.SystemTablesEngine
 import org.apache.spark.sql.SparkSession
 
 /** All that governs one driver.
@@ -23,7 +24,7 @@ final class GovernanceContext(
     policySession: SparkSession,
     val expressions: PolicyExpressions
 ) {
-  val engine: PolicyEngine = ranger
+  val engine: PolicyEngine = new SystemTablesEngine(ranger)
 
   def isPolicySession(session: SparkSession): Boolean = session eq policySession
 }

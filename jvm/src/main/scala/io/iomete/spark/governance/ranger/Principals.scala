@@ -14,6 +14,7 @@ private final case class Principal(
     attributes: Map[String, Any]
 ) {
   val isAdmin: Boolean = roles.contains(Principals.adminRole)
+  val isAuditor: Boolean = isAdmin || roles.contains(Principals.auditorRole)
 }
 
 /** Who may ask at all: whoever isn't here has no rights, not even those of `public`. */
@@ -45,6 +46,7 @@ private final class Principals(users: Map[String, BundleUser], roles: Seq[Ranger
 
 private object Principals {
   val adminRole = "admin"
+  val auditorRole = "auditor"
   val everyone = "public"
 }
 

@@ -80,6 +80,8 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
 
   override def isAdmin(principal: String): Boolean = find(principal).exists(_.isAdmin)
 
+  override def isAuditor(principal: String): Boolean = find(principal).exists(_.isAuditor)
+
   override def exampleAttributes: Map[String, Any] = state().snapshot.principals.exampleAttributes
 
   override def attributes(principal: String): Map[String, Any] = find(principal).fold(Map.empty[String, Any])(_.attributes)
