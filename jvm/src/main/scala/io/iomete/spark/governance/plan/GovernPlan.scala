@@ -1,7 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
+import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings, StreamRights}
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -63,6 +63,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
       new ReadAudit(governed).refusals {
         requireOurAnalysis(plan)
         if (!BodyOfView.isAnalysed) check(plan, governed)
+        new StreamRights(governed).check(plan)
       }
     }
     plan

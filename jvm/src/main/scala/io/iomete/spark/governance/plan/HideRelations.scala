@@ -14,6 +14,8 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.delta.files.TahoeFileIndex
+import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
@@ -52,8 +54,10 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
           visible
-        case clone: CloneTableStatement     => clone
-        case restore: RestoreTableStatement => restore
+        case clone: CloneTableStatement =>
+          clone.copy(source = targets(governed).known(clone.source))
+        case restore: RestoreTableStatement =>
+          restore.withNewChildren(Seq(targets(governed).known(restore.table)))
         case update: UpdateTable =>
           inExpressions(update.copy(table = targets(governed).wrap(update.table, "update")), governed)
         case delete: DeleteFromTable =>
@@ -108,7 +112,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       val visible = VisibleColumns(named, None, None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(_) if isPath(relation.multipartIdentifier) =>
+    case Some(name) if name.path.isDefined =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
       if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
@@ -139,9 +143,6 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
     }
   }
-
-  /** No table's name holds a slash. */
-  private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
     case _: Source.OfTable => true
@@ -191,7 +192,9 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        relation.copy(visibility = Some(Visibility.of(governed, child, name)))
+        val look = Visibility.of(governed, child, name)
+        // Delta's interface for programs looks for its table itself, and not through a node of ours.
+        if (look.isPlain && isDelta(child)) child else relation.copy(visibility = Some(look))
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -206,6 +209,12 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
           case _ => changes
         }
     }
+  }
+
+  private def isDelta(plan: LogicalPlan): Boolean = plan match {
+    case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>
+      files.location.isInstanceOf[TahoeFileIndex]
+    case _ => false
   }
 
   private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =
