@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from delta.tables import DeltaTable
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col, lit
 
 import iomete
 from iomete.errors import QueryDeniedError, QueryError
@@ -100,8 +100,10 @@ WRITES = [
     ),
     (
         ["select", "update"],
-        "MERGE INTO {t} t USING {t} s ON t.id = s.id "
-        "WHEN MATCHED AND s.region = 'US' THEN UPDATE SET label = s.ssn",
+        (
+            "MERGE INTO {t} t USING {t} s ON t.id = s.id "
+            "WHEN MATCHED AND s.region = 'US' THEN UPDATE SET label = s.ssn"
+        ),
         [*RAW[:2], (3, "333", "US", "333")],
     ),
 ]
@@ -240,7 +242,7 @@ def test_the_interface_of_delta_writes_by_the_same_rights(
 ) -> None:
     owner = granted("select", "update", "insert", "delete")
     table = DeltaTable.forName(owner.spark, target)
-    table.update("id = 1", {"label": F.lit("z")})
+    table.update("id = 1", {"label": lit("z")})
     table.delete("id = 2")
     source = owner.sql("SELECT 3 AS id, 'm' AS label UNION ALL SELECT 4, 'n'")
     table.alias("t").merge(source.alias("s"), "t.id = s.id").whenMatchedUpdate(
@@ -249,7 +251,7 @@ def test_the_interface_of_delta_writes_by_the_same_rights(
     assert rows() == [(1, "111", "EU", "z"), (3, "333", "US", "m"), (4, None, None, "n")]
     reader = DeltaTable.forName(granted("select").spark, target)
     with pytest.raises(Exception, match="may not update"):
-        reader.update("id = 1", {"label": F.lit("y")})
+        reader.update("id = 1", {"label": lit("y")})
     with pytest.raises(Exception, match="may not delete"):
         reader.delete()
 
@@ -271,7 +273,7 @@ def test_a_frame_is_written_in_every_way(
     frame.write.insertInto(saved, overwrite=True)
     frame.writeTo(created).using("delta").create()
     frame.writeTo(created).append()
-    frame.writeTo(created).overwrite(F.col("id") == 7)
+    frame.writeTo(created).overwrite(col("id") == 7)
     assert lake.table(created).count() == 1
     frame.writeTo(created).using("delta").replace()
     frame.writeTo(created).using("delta").createOrReplace()

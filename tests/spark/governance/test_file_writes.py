@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import functions as F
+from pyspark.sql.functions import lit
 
 import iomete
 from iomete.errors import QueryDeniedError, QueryError
@@ -196,7 +196,7 @@ def test_tables_by_their_path_need_the_path(loader: iomete.Lakehouse, outbox: Pa
     place = outbox / "table"
     loader.sql("SELECT 1 AS id, 'a' AS label").write.format("delta").save(str(place))
     by_path = DeltaTable.forPath(loader.spark, str(place))
-    by_path.update("id = 1", {"label": F.lit("z")})
+    by_path.update("id = 1", {"label": lit("z")})
     source = loader.sql("SELECT 2 AS id, 'n' AS label")
     by_path.alias("t").merge(source.alias("s"), "t.id = s.id").whenNotMatchedInsertAll().execute()
     for statement in (

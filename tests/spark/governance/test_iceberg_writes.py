@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from pyspark.errors import AnalysisException
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col
 
 import iomete
 from iomete.errors import QueryDeniedError, QueryError
@@ -49,7 +49,7 @@ def granted(
 
 def overwrite_condition(lake: iomete.Lakehouse, table: str) -> None:
     frame = lake.sql("SELECT 3 AS id, '333' AS ssn, 'EU' AS region")
-    frame.writeTo(table).overwrite(F.col("region") == "EU")
+    frame.writeTo(table).overwrite(col("region") == "EU")
 
 
 def overwrite_partitions(lake: iomete.Lakehouse, table: str) -> None:
@@ -109,8 +109,10 @@ def test_who_may_only_insert_sees_a_target_and_nothing_else(
         "SELECT * FROM {t}",
         "SELECT count(*) FROM {t}",
         "INSERT INTO {t} SELECT * FROM {t}",
-        "MERGE INTO {t} t USING (SELECT 1 AS id) s ON t.id = s.id "
-        "WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+        (
+            "MERGE INTO {t} t USING (SELECT 1 AS id) s ON t.id = s.id "
+            "WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
+        ),
     ):
         with pytest.raises(QueryError):
             writer.sql(statement.format(t=target)).collect()
@@ -127,7 +129,10 @@ def test_who_may_only_insert_sees_a_target_and_nothing_else(
         (["delete"], "WHEN NOT MATCHED BY SOURCE THEN DELETE"),
         (
             ["update", "insert"],
-            "WHEN MATCHED THEN UPDATE SET ssn = 'x' WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+            (
+                "WHEN MATCHED THEN UPDATE SET ssn = 'x' "
+                "WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
+            ),
         ),
     ],
 )

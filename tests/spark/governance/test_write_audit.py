@@ -25,8 +25,10 @@ def test_each_write_leaves_one_event_an_action_and_table(
         ("UPDATE {t} SET label = 'z' WHERE id = 1", ["update"]),
         ("DELETE FROM {t} WHERE id = 2 AND label LIKE '%b'", ["delete"]),
         (
-            "MERGE INTO {t} t USING (SELECT 1 AS id) s ON t.id = s.id "
-            "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+            (
+                "MERGE INTO {t} t USING (SELECT 1 AS id) s ON t.id = s.id "
+                "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
+            ),
             ["delete", "insert"],
         ),
         ("INSERT OVERWRITE {t} VALUES (1, 'a')", ["delete", "insert"]),
