@@ -159,6 +159,7 @@ private final class CommandRights(governed: GovernedSession) {
         val target = targetOf(rows)
         needAsSeen(rows, target)
         RowLevelActions.of(rows).foreach(need(_, target.table))
+      case Dropped() => ()
       case other =>
         rights.needOptions(WriteOptions.of(other))
         Source.of(EliminateSubqueryAliases(other.table)) match {
@@ -211,10 +212,28 @@ private final class CommandRights(governed: GovernedSession) {
 
   private def checkCreate(create: LogicalPlan, name: LogicalPlan, actions: Seq[String]): Unit = {
     need(actions, name)
+    requireInsert(create, name)
+    if (actions.contains("drop")) needPlainIfThere(name)
     rights.needProvider(PlacesOf.provider(create))
     val (location, properties) = PlacesOf(create)
     location.foreach(needPlace)
     properties.foreach { case (key, value) => checkProperty(key, value) }
+  }
+
+  /** Spark asks for it when it writes the rows, and has made the table by then. */
+  private def requireInsert(create: LogicalPlan, name: LogicalPlan): Unit = (create, name) match {
+    case (_: V2CreateTableAsSelectPlan, made: ResolvedIdentifier)
+        if !governed.engine.isAllowed(governed.principal, "insert", rights.named(made)) =>
+      need("insert", made)
+    case _ => ()
+  }
+
+  /** What replaces a table takes the place of what isn't seen. */
+  private def needPlainIfThere(name: LogicalPlan): Unit = name match {
+    case ResolvedIdentifier(tables: TableCatalog, identifier)
+        if RelationName.of(tables, identifier).path.isEmpty && tables.tableExists(identifier) =>
+      needPlain(rights.named(name), tables.loadTable(identifier))
+    case _ => ()
   }
 
   private def checkCreate(create: CreateNamespace): Unit = {

@@ -2,6 +2,8 @@ package io.iomete.spark.governance.commands
 
 import scala.collection.mutable
 
+import io.iomete.spark.governance.decisions.ResourceNames
+
 /** What a statement does to one table, namespace or path.
   *
   * @param action
@@ -24,7 +26,7 @@ private[commands] final class Effects {
   def add(action: String, resource: String): Unit =
     if (!Effects.looking(action)) found.getOrElseUpdate((action, resource), Effect(action, resource))
 
-  def assigns(columns: Seq[String]): Unit = assigned = Some(columns.map(_.toLowerCase).sorted)
+  def assigns(columns: Seq[String]): Unit = assigned = Some(columns.map(ResourceNames.column).sorted)
 }
 
 private[commands] object Effects {

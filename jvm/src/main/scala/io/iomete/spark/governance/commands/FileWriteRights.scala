@@ -89,8 +89,9 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
       catalog.tableExists(table.identifier)
     if (isThere && mode == SaveMode.Append) need("insert", resource)
     else {
-      val replaced = Option.when(isThere && mode == SaveMode.Overwrite)("drop")
-      checkCreate(table, Seq("create", "insert") ++ replaced)
+      val isReplaced = isThere && mode == SaveMode.Overwrite
+      checkCreate(table, Seq("create", "insert") ++ Option.when(isReplaced)("drop"))
+      if (isReplaced) needAsItIs("drop", table.identifier)
     }
   }
 

@@ -49,13 +49,14 @@ private[commands] final class ProtectedPlaces(governed: GovernedSession) {
   private def locationOf(table: CatalogTable): Option[String] = table.storage.locationUri.map(_.toString)
 
   /** A table of an Iceberg catalog may have been made anywhere. */
-  private def isInIcebergTable(path: Path): Boolean = {
-    val files = path.getFileSystem(session.sessionState.newHadoopConf())
-    Iterator.iterate(path)(_.getParent).takeWhile(_ != null).exists { folder =>
-      Try(files.listStatus(new Path(folder, "metadata"))).toOption
-        .exists(_.exists(_.getPath.getName.endsWith(".metadata.json")))
+  private def isInIcebergTable(path: Path): Boolean =
+    // Where there is no such file system, nothing can be written either.
+    Try(path.getFileSystem(session.sessionState.newHadoopConf())).toOption.forall { files =>
+      Iterator.iterate(path)(_.getParent).takeWhile(_ != null).exists { folder =>
+        Try(files.listStatus(new Path(folder, "metadata"))).toOption
+          .exists(_.exists(_.getPath.getName.endsWith(".metadata.json")))
+      }
     }
-  }
 
   /** The scheme and the parts of the path, with symbolic links followed. */
   private def partsOf(location: String): Seq[String] = {

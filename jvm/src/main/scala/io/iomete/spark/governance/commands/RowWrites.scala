@@ -4,6 +4,7 @@ import scala.jdk.CollectionConverters._
 
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.connector.catalog.Table
 import org.apache.spark.sql.delta.DeltaDynamicPartitionOverwriteCommand
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
 
@@ -36,6 +37,21 @@ private[commands] object RowLevelActions {
     case Insert => Seq("insert")
     case Delete => Seq("delete")
     case _      => all
+  }
+}
+
+/** Spark's sink `noop`, which drops what it is given. */
+private[commands] object Nowhere {
+  private val prefix = "org.apache.spark.sql.execution.datasources.noop."
+
+  def unapply(table: Table): Boolean = table.getClass.getName.startsWith(prefix)
+}
+
+/** A write whose rows go nowhere. */
+private[commands] object Dropped {
+  def unapply(write: V2WriteCommand): Boolean = write.table match {
+    case relation: DataSourceV2Relation => Nowhere.unapply(relation.table)
+    case _                              => false
   }
 }
 

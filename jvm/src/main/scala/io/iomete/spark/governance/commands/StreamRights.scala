@@ -1,6 +1,8 @@
 package io.iomete.spark.governance.commands
 
-import io.iomete.spark.errors.IometeErrors
+import scala.util.Try
+
+import io.iomete.spark.errors.Refused
 import io.iomete.spark.governance.plan.{RelationName, StructFields}
 import io.iomete.spark.governance.{GovernedSession, WriteAudit}
 import org.apache.iceberg.spark.source.SparkTable
@@ -54,9 +56,9 @@ final class StreamRights(governed: GovernedSession) {
     case delta: DeltaSink if delta.catalogTable.isDefined   => needTable(delta.catalogTable.get, mode)
     case delta: DeltaSink                                   => needPath("write", delta.path.toString)
     case files: FileStreamSink                              => needFiles(files)
-    case iceberg: SparkTable                                => needTable(nameOf(iceberg), iceberg, mode)
+    case iceberg: SparkTable if nameOf(iceberg).isDefined   => needTable(nameOf(iceberg).get, iceberg, mode)
     case _: MemorySink | _: ContinuousMemorySink | ConsoleTable => ()
-    case _: ForeachBatchSink[_] | _: ForeachWriterTable[_]  => ()
+    case _: ForeachBatchSink[_] | _: ForeachWriterTable[_] | Nowhere() => ()
     case other => if (!governed.isAdmin) refuse(s"a stream to ${other.getClass.getSimpleName}")
   }
 
@@ -65,16 +67,16 @@ final class StreamRights(governed: GovernedSession) {
     val path = FileSinks.pathOf(sink)
     try needPath("write", path)
     catch {
-      case refused: io.iomete.spark.errors.Refused =>
+      case refused: Refused =>
         FileSinks.removeEmptyLog(governed.session, path)
         throw refused
     }
   }
 
-  private def nameOf(table: SparkTable): RelationName = {
-    val parts = CatalystSqlParser.parseMultipartIdentifier(table.table.name)
-    RelationName.of(governed.session, parts).getOrElse(throw IometeErrors.tableNotFound(table.table.name))
-  }
+  /** None for a table that is named by its path. */
+  private def nameOf(table: SparkTable): Option[RelationName] =
+    Try(CatalystSqlParser.parseMultipartIdentifier(table.table.name)).toOption
+      .flatMap(RelationName.of(governed.session, _))
 
   private def needTable(name: RelationName, sink: Table, mode: OutputMode): Unit = {
     val resource = (name.base.toSeq :+ name.table)

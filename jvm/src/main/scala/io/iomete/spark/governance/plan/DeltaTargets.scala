@@ -5,7 +5,7 @@ import scala.collection.concurrent.TrieMap
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import org.apache.spark.sql.catalyst.analysis.ResolvedTable
 import org.apache.spark.sql.catalyst.catalog.CatalogTable
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, V2WriteCommand}
 import org.apache.spark.sql.connector.catalog.Table
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.commands._
@@ -66,8 +66,8 @@ object DeltaTargets {
     case delete: DeleteCommand =>
       delete.catalogTable.flatMap(named).map(delete.deltaLog.dataPath.toString -> _).toSeq
     case restore: RestoreTableCommand                 => ofTable(restore.sourceTable)
-    case insert: DeltaInsertReplaceOnOrUsingCommand   => ofTable(insert.table)
-    case write: org.apache.spark.sql.catalyst.plans.logical.V2WriteCommand => tablesOf(write.table)
+    case insert: DeltaInsertReplaceOnOrUsingCommand   => ofTable(insert.deltaTable)
+    case write: V2WriteCommand                        => tablesOf(write.table)
     case _                                            => Nil
   }
 

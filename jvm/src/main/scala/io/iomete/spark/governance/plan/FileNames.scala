@@ -3,7 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan, Project}
+import org.apache.spark.sql.catalyst.plans.logical.{Filter, LeafNode, LogicalPlan, Project}
 import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 
@@ -32,7 +32,7 @@ object FileNames {
     * left, or the command would find none.
     */
   def removed(plan: LogicalPlan, principal: String): LogicalPlan = plan match {
-    case Project(_, leaf: LeafNode) if DeltaTargets.of(principal, leaf).isDefined => plan
+    case project: Project if isOfTarget(project, principal) => project
     case node =>
       node
         .mapChildren(removed(_, principal))
@@ -40,6 +40,13 @@ object FileNames {
           case subquery: SubqueryExpression => subquery.withNewPlan(removed(subquery.plan, principal))
           case other                        => withoutFile(other)
         }
+  }
+
+  private def isOfTarget(plan: LogicalPlan, principal: String): Boolean = plan match {
+    case Project(_, child) => isOfTarget(child, principal)
+    case Filter(_, child)  => isOfTarget(child, principal)
+    case leaf: LeafNode    => DeltaTargets.of(principal, leaf).isDefined
+    case _                 => false
   }
 
   private def withoutFile(expression: Expression): Expression = expression match {

@@ -4,7 +4,7 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.TimeTravel
-import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
+import org.apache.spark.sql.catalyst.analysis.{RelationTimeTravel, UnresolvedRelation}
 import org.apache.spark.sql.catalyst.plans.logical._
 
 /** What statements write to, as they name it and before Spark looks at its columns.
@@ -54,7 +54,8 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
 
   /** What a statement of Delta's names, as it is or in an old version; absent if nothing is granted. */
   def known(named: LogicalPlan): LogicalPlan = named match {
-    case past: TimeTravel => past.copy(relation = known(past.relation))
+    case past: TimeTravel         => past.copy(relation = known(past.relation))
+    case past: RelationTimeTravel => past.copy(relation = known(past.relation))
     case other            => this.named(other)
   }
 
