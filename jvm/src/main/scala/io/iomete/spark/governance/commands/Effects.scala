@@ -24,7 +24,7 @@ private[commands] final class Effects {
 
   /** Rights to look at something change nothing. */
   def add(action: String, resource: String): Unit =
-    if (!Effects.looking(action)) found.getOrElseUpdate((action, resource), Effect(action, resource))
+    if (!Effects.looking(action)) found((action, resource)) = Effect(action, resource)
 
   def assigns(columns: Seq[String]): Unit = assigned = Some(columns.map(ResourceNames.column).sorted)
 }

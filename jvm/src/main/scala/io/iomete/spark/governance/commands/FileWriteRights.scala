@@ -25,7 +25,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
   private val judged: PartialFunction[Command, Unit] = {
     case create: CreateDataSourceTableCommand => checkCreate(create.table, Seq("create"))
     case create: CreateDataSourceTableAsSelectCommand => checkSave(create.table, create.mode)
-    case save: SaveAsV1TableCommand                   => checkSave(save.tableDesc, save.mode)
+    case SavedTable(table, mode)                      => checkSave(table, mode)
     case like: CreateTableLikeCommand                 => checkLike(like)
     case insert: InsertIntoHadoopFsRelationCommand    => checkInsert(insert)
     case insert: InsertIntoDataSourceCommand          => checkInsert(insert)
@@ -159,6 +159,18 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
       case None           => refuse("INSERT OVERWRITE DIRECTORY")
     }
   }
+}
+
+/** `saveAsTable` to a table that isn't of Delta or Iceberg; Spark keeps the class to itself. */
+private object SavedTable {
+  private val name = "org.apache.spark.sql.execution.command.SaveAsV1TableCommand"
+
+  def unapply(command: Command): Option[(CatalogTable, SaveMode)] =
+    if (command.getClass.getName != name) None
+    else {
+      val parts = command.productIterator.toSeq
+      parts.collectFirst { case table: CatalogTable => table }.zip(parts.collectFirst { case m: SaveMode => m })
+    }
 }
 
 /** Sources whose tables are files below a location: what they read is what their location holds. */

@@ -117,6 +117,8 @@ private object FileSinks {
   def removeEmptyLog(session: SparkSession, path: String): Unit = {
     val log = new Path(path, FileStreamSink.metadataDir)
     val files = log.getFileSystem(session.asInstanceOf[ClassicSession].sessionState.newHadoopConf())
-    if (files.exists(log) && files.listStatus(log).isEmpty) files.delete(log, false)
+    if (files.exists(log) && files.listStatus(log).isEmpty) {
+      val _ = files.delete(log, false)
+    }
   }
 }

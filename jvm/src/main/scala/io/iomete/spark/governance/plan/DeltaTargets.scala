@@ -36,8 +36,10 @@ object DeltaTargets {
   private def change(principal: String, path: String, table: TableResource, by: Int): Unit =
     running.synchronized {
       val commands = running.get((principal, path)).fold(0)(_.commands) + by
-      if (commands == 0) running -= ((principal, path))
-      else running((principal, path)) = Running(table, commands)
+      if (commands > 0) running((principal, path)) = Running(table, commands)
+      else {
+        val _ = running.remove((principal, path))
+      }
     }
 
   /** The table that a relation's files stand for, if a command of `principal` works on it. */
