@@ -97,8 +97,13 @@ object Source {
         _: ResolvedPersistentView | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
       Local
     case _: Command => Local
+    case expression if isExpressionOfDelta(expression) => Local
     case other      => Unknown(other.nodeName)
   }
+
+  /** Delta resolves the expression of a constraint, or of REPLACE WHERE, in a plan that is never run. */
+  private def isExpressionOfDelta(leaf: LogicalPlan): Boolean = leaf.subqueries.isEmpty &&
+    leaf.getClass.getName == "org.apache.spark.sql.delta.constraints.ExpressionLogicalPlanWrapper"
 
   private def ofV2(
       table: Table,
