@@ -225,6 +225,19 @@ def test_maintenance_is_for_those_who_may_alter(
     assert rows() == RAW
 
 
+def test_who_sees_a_part_of_a_table_still_adds_rows(
+    lake: iomete.Lakehouse, target: str, rows: Callable[[], Rows], newcomer: Newcomer
+) -> None:
+    name = newcomer()
+    lake.policies.mask(target, "ssn", "redact", to=name)
+    lake.policies.filter_rows(target, "region = 'EU'", to=name)
+    writer = somebody(lake, target, name, "select", "insert")
+    writer.sql(f"INSERT INTO {target} VALUES (4, '444', 'US', 'd')")
+    writer.sql(f"INSERT INTO {target} SELECT id + 10, ssn, region, label FROM {target}")
+    added = [(4, "444", "US", "d"), (11, "nnn", "EU", "a"), (12, "nnn", "EU", "b")]
+    assert rows() == [*RAW, *added]
+
+
 def test_a_table_is_restored_by_who_may_alter_and_rewrite_it(
     lake: iomete.Lakehouse,
     granted: Callable[..., iomete.Lakehouse],

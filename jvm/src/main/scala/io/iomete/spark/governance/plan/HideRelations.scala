@@ -14,7 +14,9 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.files.TahoeFileIndex
+import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
 import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -214,7 +216,8 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   private def isDelta(plan: LogicalPlan): Boolean = plan match {
     case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>
       files.location.isInstanceOf[TahoeFileIndex]
-    case _ => false
+    case NamedTable(relation: DataSourceV2Relation) => relation.table.isInstanceOf[DeltaTableV2]
+    case _                                          => false
   }
 
   private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =
