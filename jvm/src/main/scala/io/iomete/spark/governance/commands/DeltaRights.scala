@@ -59,7 +59,11 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
         "delete"
       case _: DeltaMergeIntoNotMatchedInsertClause => "insert"
       case _                                       => "update"
-    } ++ merge.migratedSchema.map(_ => "alter")).distinct
+    } ++ Option.when(evolves(merge))("alter")).distinct
+
+  /** Delta states the schema of the result also where it stays what it was. */
+  private def evolves(merge: MergeIntoCommand): Boolean =
+    merge.migratedSchema.exists(_.catalogString != merge.target.schema.catalogString)
 
   private def assigned(columns: Seq[Attribute], values: Seq[Expression]): Seq[String] =
     columns.zip(values).collect {
