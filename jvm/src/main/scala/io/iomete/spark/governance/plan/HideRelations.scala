@@ -114,7 +114,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       val visible = VisibleColumns(named, None, None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(name) if name.path.isDefined =>
+    case Some(name) if name.path.isDefined || isPath(relation.multipartIdentifier) =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
       if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
@@ -145,6 +145,9 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
     }
   }
+
+  /** Whatever the current catalog is: no table's name holds a slash. */
+  private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
     case _: Source.OfTable => true
