@@ -333,7 +333,6 @@ def test_what_nothing_is_granted_on_is_missing_for_commands_of_delta(
         "DESCRIBE DETAIL {t}",
         "RESTORE TABLE {t} TO VERSION AS OF 0",
         "CREATE TABLE spark_catalog.default.copy SHALLOW CLONE {t}",
-        "CREATE TABLE spark_catalog.default.copy LIKE {t}",
         "UPDATE {t} SET label = 'z'",
         "INSERT OVERWRITE {t} VALUES (1)",
     ):

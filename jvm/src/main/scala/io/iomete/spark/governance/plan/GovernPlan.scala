@@ -38,16 +38,19 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
     }
   }
 
-  /** A command of Delta's looks its table up in the cache when it has written, by the relation alone.
+  /** What has been written to is looked up in the cache, by the relation alone.
     *
     * Nothing is read, and who may insert needn't be able to read; if it were run, the backstop would
-    * decide.
+    * refuse it. Delta's tables are looked up while their command runs, and never shown in part then.
     */
   private def isLookedUp(plan: LogicalPlan, governed: GovernedSession): Boolean = plan match {
-    case leaf: LeafNode if DeltaTargets.of(governed.principal, leaf).isDefined =>
+    case leaf: LeafNode if !leaf.isInstanceOf[Command] =>
       governed.sourceOf(leaf) match {
-        case source: Source.OfTable => !governed.decide(source, governed.rights).isPlain(source.names)
-        case _                      => false
+        case source: Source.OfTable =>
+          val decision = governed.decide(source, governed.rights)
+          !decision.isReadable ||
+          !decision.isPlain(source.names) && DeltaTargets.of(governed.principal, leaf).isDefined
+        case _ => false
       }
     case _ => false
   }
