@@ -1,7 +1,7 @@
 package io.iomete.spark
 
 import io.iomete.spark.errors.Startup
-import io.iomete.spark.governance.commands.{HideCommandTargets, RefuseForeignCode}
+import io.iomete.spark.governance.commands.{CopiedTables, HideCommandTargets, RefuseForeignCode}
 import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.BoundUser
 import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
@@ -30,6 +30,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectHintResolutionRule(HideCommandTargets(_))
       extensions.injectHintResolutionRule(ResolveSystemTables(_))
+      extensions.injectHintResolutionRule(CopiedTables(_))
       extensions.injectResolutionRule(_ => OpenRecords)
       extensions.injectResolutionRule(CheckCalls(_))
       extensions.injectResolutionRule(ResolveSystemTables(_))

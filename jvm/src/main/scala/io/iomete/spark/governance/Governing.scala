@@ -6,6 +6,7 @@ import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.CurrentUserContext
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 
 /** A session, whose it is, and what decides for it. */
 final class GovernedSession(
@@ -21,6 +22,13 @@ final class GovernedSession(
   /** Whether the principal may know that there is a relation of this name. */
   def mayKnow(name: RelationName): Boolean =
     engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _))
+
+  /** What `leaf` reads. While a command of Delta's works on a table, that table's files stand for it. */
+  def sourceOf(leaf: LogicalPlan): Source = Source.of(leaf) match {
+    case paths: Source.OfPaths =>
+      DeltaTargets.of(principal, leaf).fold[Source](paths)(Source.filesOf(_, leaf))
+    case source => source
+  }
 
   def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =
     decide(source.table, source.names, rights, source.fields)

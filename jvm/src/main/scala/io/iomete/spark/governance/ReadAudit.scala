@@ -64,7 +64,7 @@ final class ReadAudit(governed: GovernedSession) {
   private def denied(error: Refused): AuditEvent =
     event(error.action, error.resource, Verdict.Denied, queryId).copy(reason = Some(error.reason))
 
-  private def event(action: String, resource: String, verdict: Verdict, query: String): AuditEvent =
+  private[governance] def event(action: String, resource: String, verdict: Verdict, query: String): AuditEvent =
     AuditEvent(
       principal = governed.principal,
       action = action,
@@ -83,13 +83,13 @@ final class ReadAudit(governed: GovernedSession) {
     )
 
   /** Anybody can set the property: what isn't an execution that is running is no name for one. */
-  private def queryId: String =
+  private[governance] def queryId: String =
     Option(session.sparkContext.getLocalProperty(SQLExecution.EXECUTION_ID_KEY))
       .flatMap(_.toLongOption)
       .filter(id => SQLExecution.getQueryExecution(id) != null)
       .fold(java.util.UUID.randomUUID().toString)(id => s"${session.sparkContext.applicationId}-$id")
 
-  private def write(event: AuditEvent): Unit =
+  private[governance] def write(event: AuditEvent): Unit =
     try governed.governance.audit.write(event)
     catch { case error: IOException => throw IometeErrors.auditFailed(error) }
 }

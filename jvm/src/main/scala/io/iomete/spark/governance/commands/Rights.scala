@@ -12,7 +12,10 @@ import org.apache.spark.sql.connector.catalog.Table
 /** What a principal has to hold for a command: each method returns, or refuses. */
 private[commands] final class Rights(governed: GovernedSession) {
 
-  def need(action: String, table: TableResource): Unit =
+  /** What the rights that were found are used for. */
+  val effects = new Effects
+
+  def need(action: String, table: TableResource): Unit = {
     if (!governed.engine.isAllowed(governed.principal, action, table)) {
       throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
                IometeErrors.accessDenied(governed.principal, action, table.fullName)
@@ -20,8 +23,14 @@ private[commands] final class Rights(governed: GovernedSession) {
                IometeErrors.tableNotFound(table.fullName)
              })
     }
+    effects.add(action, table.fullName)
+  }
 
-  def need(actions: Seq[String], plan: LogicalPlan): Unit = actions.foreach(need(_, named(plan)))
+  /** On a table, or on all that is below the path that stands for one. */
+  def need(actions: Seq[String], plan: LogicalPlan): Unit = pathOf(plan) match {
+    case Some(path) => needPlace(path)
+    case None       => actions.foreach(need(_, named(plan)))
+  }
 
   def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
 
@@ -31,24 +40,46 @@ private[commands] final class Rights(governed: GovernedSession) {
       if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
         throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
       }
+      effects.add(action, s"$name.$joined")
     case other => refuse(other.nodeName)
   }
 
-  def needPath(action: String, path: String): Unit =
-    if (!governed.engine.isPathAllowed(governed.principal, action, path)) {
+  def needPath(action: String, path: String): Unit = {
+    if (!governed.engine.isPathAllowed(governed.principal, action, path) ||
+      action == "write" && !governed.isAdmin && new ProtectedPlaces(governed).reach(path)) {
       throw IometeErrors.pathDenied(governed.principal, action, path)
     }
+    effects.add(action, path)
+  }
+
+  /** Files at a place of one's choice may be those of another table. */
+  def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
+
+  def needProperty(key: String, value: String): Unit = {
+    if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
+    if (PlacesInProperties.isPlace(key, value)) needPlace(value)
+  }
+
+  /** Tables of other sources read what their options say, not what is below a location. */
+  def needProvider(provider: Option[String]): Unit =
+    provider.filterNot(FileProviders.contains).foreach(p => refuse(s"a table of `$p`"))
+
+  /** Options of a write reach Hadoop, which can be told by them what a path means. */
+  def needOptions(options: Map[String, String]): Unit =
+    options.keys.find(key => ProtectedSettings.contains(key)).foreach(key => refuse(s"the option `$key`"))
 
   /** Whoever sees a table masked, filtered or in part can't change what policies are bound to. */
   def needPlain(plan: LogicalPlan): Unit = plan match {
-    case resolved: ResolvedTable => needPlain(named(resolved), resolved.table)
-    case _                       => ()
+    case resolved: ResolvedTable if pathOf(resolved).isEmpty => needPlain(named(resolved), resolved.table)
+    case _                                                   => ()
   }
 
   def needPlain(table: TableResource, loaded: Table): Unit = {
     val columns = loaded.columns.toSeq
-    val names = columns.map(_.name)
-    val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
+    needPlain(table, columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
+  }
+
+  def needPlain(table: TableResource, names: Seq[String], fields: Seq[String]): Unit = {
     val decision = governed.decide(table, names, governed.rights, fields)
     if (decision.isRestricted || !names.forall(decision.isVisible)) {
       throw IometeErrors.accessDenied(governed.principal, "alter", table.fullName)
@@ -86,6 +117,13 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   def named(catalog: String, namespace: Seq[String], name: String): TableResource =
     ResourceNames.table(catalog, namespace, name)
+
+  /** ``delta.`/a/path` `` is no table of a catalog. */
+  private def pathOf(plan: LogicalPlan): Option[String] = plan match {
+    case resolved: ResolvedTable      => RelationName.of(resolved.catalog, resolved.identifier).path
+    case resolved: ResolvedIdentifier => RelationName.of(resolved.catalog, resolved.identifier).path
+    case _                            => None
+  }
 
   def refuse(command: String): Nothing =
     throw IometeErrors.commandRefused(governed.principal, command)

@@ -39,6 +39,11 @@ final case class Backstop(session: SparkSession) extends Strategy {
       Unrecorded.check(root, governed)
     }
     QueryReads.cover(root)
+    root match {
+      case GovernedCommand(command, effects, tables) =>
+        return GovernedCommandExec(planLater(new CheckedAnswer(command)), effects, tables, governed.principal) :: Nil
+      case _ => ()
+    }
     record match {
       case Some(reads) =>
         val answer = root match {
@@ -82,7 +87,7 @@ private final class ProofCheck(governed: GovernedSession) {
     plan.subqueries.foreach(checkWhole)
   }
 
-  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = Source.of(leaf) match {
+  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = governed.sourceOf(leaf) match {
     case source @ Source.OfTable(table, columns, _) if !proofs.exists(covers(_, table)) =>
       val decision = governed.decide(source, governed.rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted

@@ -1,7 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
+import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings, StreamRights}
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -19,7 +19,8 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     val audit = new ReadAudit(governed)
     audit.refusals {
-      AnalysisHelper.allowInvokingTransformsInAnalyzer {
+      if (isLookedUp(plan, governed)) plan
+      else AnalysisHelper.allowInvokingTransformsInAnalyzer {
         val judged = CommandRights.judge(governed, plan)
         val reads = new GovernReads(governed)
         val done = reads(judged)
@@ -35,6 +36,23 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
         }
       }
     }
+  }
+
+  /** What has been written to is looked up in the cache, by the relation alone.
+    *
+    * Nothing is read, and who may insert needn't be able to read; if it were run, the backstop would
+    * refuse it. Delta's tables are looked up while their command runs, and never shown in part then.
+    */
+  private def isLookedUp(plan: LogicalPlan, governed: GovernedSession): Boolean = plan match {
+    case leaf: LeafNode if !leaf.isInstanceOf[Command] =>
+      governed.sourceOf(leaf) match {
+        case source: Source.OfTable =>
+          val decision = governed.decide(source, governed.rights)
+          !decision.isReadable ||
+          !decision.isPlain(source.names) && DeltaTargets.of(governed.principal, leaf).isDefined
+        case _ => false
+      }
+    case _ => false
   }
 }
 
@@ -63,6 +81,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
       new ReadAudit(governed).refusals {
         requireOurAnalysis(plan)
         if (!BodyOfView.isAnalysed) check(plan, governed)
+        new StreamRights(governed).check(plan)
       }
     }
     plan

@@ -38,7 +38,8 @@ final class GovernReads(governed: GovernedSession) {
 
   private def withoutFileNames(plan: LogicalPlan): LogicalPlan = {
     val all = reads.toSeq ++ before.toSeq.flatMap(_.tables)
-    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, all, governed)) FileNames.removed(plan) else plan
+    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, all, governed)) FileNames.removed(plan, governed.principal)
+    else plan
   }
 
   /** What `plan` reads, once it is governed. */
@@ -138,11 +139,14 @@ final class GovernReads(governed: GovernedSession) {
   private def know(table: TableResource, named: Seq[(Attribute, Option[String])]): Unit =
     named.foreach { case (a, name) => name.foreach(n => known(a.exprId) = (table, n)) }
 
-  private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = Source.of(leaf) match {
+  private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = governed.sourceOf(leaf) match {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
       know(table, columns)
+      if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
+        throw IometeErrors.policiesChanged(governed.principal, table.fullName)
+      }
       // The target of a write whose conditions and values were made to see what its author sees.
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
       else {

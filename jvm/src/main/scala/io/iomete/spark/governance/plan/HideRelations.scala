@@ -14,6 +14,10 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
+import org.apache.spark.sql.delta.files.TahoeFileIndex
+import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
+import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
@@ -52,8 +56,10 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
           visible
-        case clone: CloneTableStatement     => clone
-        case restore: RestoreTableStatement => restore
+        case clone: CloneTableStatement =>
+          clone.copy(source = targets(governed).known(clone.source))
+        case restore: RestoreTableStatement =>
+          restore.withNewChildren(Seq(targets(governed).known(restore.table)))
         case update: UpdateTable =>
           inExpressions(update.copy(table = targets(governed).wrap(update.table, "update")), governed)
         case delete: DeleteFromTable =>
@@ -108,7 +114,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       val visible = VisibleColumns(named, None, None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(_) if isPath(relation.multipartIdentifier) =>
+    case Some(name) if name.path.isDefined || isPath(relation.multipartIdentifier) =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
       if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
@@ -140,7 +146,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
     }
   }
 
-  /** No table's name holds a slash. */
+  /** Whatever the current catalog is: no table's name holds a slash. */
   private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
@@ -191,7 +197,9 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        relation.copy(visibility = Some(Visibility.of(governed, child, name)))
+        val look = Visibility.of(governed, child, name)
+        // Delta's interface for programs looks for its table itself, and not through a node of ours.
+        if (look.isPlain && isDelta(child)) child else relation.copy(visibility = Some(look))
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -206,6 +214,13 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
           case _ => changes
         }
     }
+  }
+
+  private def isDelta(plan: LogicalPlan): Boolean = plan match {
+    case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>
+      files.location.isInstanceOf[TahoeFileIndex]
+    case NamedTable(relation: DataSourceV2Relation) => relation.table.isInstanceOf[DeltaTableV2]
+    case _                                          => false
   }
 
   private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =

@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 /** Whether a leaf may be read at all by the one who asks, whatever columns will be used. */
 final class LeafCheck(governed: GovernedSession) {
 
-  def check(leaf: LogicalPlan): Unit = Source.of(leaf) match {
+  def check(leaf: LogicalPlan): Unit = governed.sourceOf(leaf) match {
     case Source.Local => ()
     case source @ Source.OfTable(table, _, _) =>
       val decision = governed.decide(source, governed.rights)

@@ -97,8 +97,13 @@ object Source {
         _: ResolvedPersistentView | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
       Local
     case _: Command => Local
+    case expression if isExpressionOfDelta(expression) => Local
     case other      => Unknown(other.nodeName)
   }
+
+  /** Delta resolves the expression of a constraint, or of REPLACE WHERE, in a plan that is never run. */
+  private def isExpressionOfDelta(leaf: LogicalPlan): Boolean = leaf.subqueries.isEmpty &&
+    leaf.getClass.getName == "org.apache.spark.sql.delta.constraints.ExpressionLogicalPlanWrapper"
 
   private def ofV2(
       table: Table,
@@ -121,6 +126,7 @@ object Source {
           tableOf(name, iceberg).fold[Source](Unknown("a table under another one's name"))(
             ofColumns(_, output, snapshot.map(_.toString), IcebergColumns.namesToday(iceberg))
           )
+        case delta: DeltaTableV2 if delta.catalogTable.isEmpty => OfPaths(Seq(delta.path.toString))
         case delta: DeltaTableV2 => ofColumns(name.table, output, None, DeltaColumns.namesToday(delta))
         case _                   => ofColumns(name.table, output, None, NamesToday.same)
       }
@@ -195,6 +201,14 @@ object Source {
           today
         )
     }
+
+  /** The files that `leaf` reads, as the table that they belong to. */
+  def filesOf(table: TableResource, leaf: LogicalPlan): Source = leaf match {
+    case relation: LogicalRelation =>
+      val version = DeltaVersions.of(relation.relation)
+      ofColumns(table, relation.output, version, DeltaColumns.namesToday(relation.relation))
+    case other => Unknown(other.nodeName)
+  }
 
   private def pathOf(table: CatalogTable): Source =
     table.storage.locationUri.fold[Source](Unknown("a table without a database"))(uri =>
