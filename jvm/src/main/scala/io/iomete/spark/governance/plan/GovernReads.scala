@@ -56,6 +56,7 @@ final class GovernReads(governed: GovernedSession) {
     // Normalising twice has to change nothing: Spark does it when it caches again.
     case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
     case RecordedBefore(query, earlier) =>
+      requireSameAsker(earlier)
       before = Some(before.fold(earlier)(_ ++ earlier))
       govern(query, rights)
     case visible: VisibleColumns                        => governVisible(visible, rights)
@@ -67,6 +68,14 @@ final class GovernReads(governed: GovernedSession) {
       below(write, rights)
     case other => below(other, rights)
   }
+
+  /** A change to a table makes Spark cache anew what is cached of it, in the session of who has made the
+    * change: what others had cached isn't for that one to fill. Spark drops an entry that it can't fill.
+    */
+  private def requireSameAsker(earlier: QueryReads): Unit =
+    earlier.tables.find(_.rights.asker != governed.principal).foreach { read =>
+      throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
+    }
 
   private def below(plan: LogicalPlan, rights: ReadRights): LogicalPlan = {
     val inside = plan.mapChildren(govern(_, rights))
