@@ -1,5 +1,6 @@
 package io.iomete.spark.governance.commands
 
+import scala.jdk.CollectionConverters._
 import scala.util.Try
 
 import io.iomete.spark.errors.IometeErrors
@@ -49,7 +50,7 @@ private[spark] final class CallRights(governed: GovernedSession) {
 
   private def requireTable(procedure: ResolvedProcedure, text: String, actions: Seq[String]): Unit = {
     val parts = Try(CatalystSqlParser.parseMultipartIdentifier(text)).getOrElse(refuse("CALL"))
-    val found = Spark3Util.catalogAndIdentifier(session, java.util.List.of(parts: _*), procedure.catalog)
+    val found = Spark3Util.catalogAndIdentifier(session, parts.asJava, procedure.catalog)
     val name = RelationName.of(found.catalog, found.identifier)
     found.catalog match {
       case tables: TableCatalog if name.base.isEmpty && found.catalog.name == procedure.catalog.name =>

@@ -3,8 +3,7 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions.ResourceNames
 import io.iomete.spark.governance.plan._
-import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
-import org.apache.spark.sql.SparkSession
+import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}

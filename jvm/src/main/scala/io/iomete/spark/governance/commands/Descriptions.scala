@@ -6,14 +6,15 @@ import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
+import org.apache.spark.sql.catalyst.catalog.CatalogTableType
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, NamedExpression}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableCatalog}
 import org.apache.spark.sql.delta.commands.{ShowDeltaPartitionsCommand, ShowDeltaTableColumnsCommand}
-import org.apache.spark.sql.errors.QueryCompilationErrors
 import org.apache.spark.sql.execution.command._
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** DESCRIBE and the SHOW commands about one table or view.
   *
@@ -127,7 +128,7 @@ private[commands] final class Descriptions(governed: GovernedSession) {
   /** A column that isn't visible is missing, as Spark says it. */
   private def column(name: Seq[String], column: String, output: Seq[Attribute]): LogicalPlan =
     if (seen.schema(name).exists(_.name.equalsIgnoreCase(column))) DescribeSeenColumn(name, column, output)
-    else throw QueryCompilationErrors.columnNotFoundError(column)
+    else throw SparkInternals.columnNotFound(column)
 
   private def nameOf(column: Expression): String = column match {
     case named: NamedExpression => named.name
@@ -151,10 +152,10 @@ private[commands] final class Descriptions(governed: GovernedSession) {
       val name = Seq(ResourceNames.sessionCatalog, database, table.table)
       val resource = ResourceNames.table(ResourceNames.sessionCatalog, Seq(database), table.table)
       val metadata = catalog.getTableMetadata(TableIdentifier(table.table, Some(database)))
-      if (metadata.tableType == org.apache.spark.sql.catalyst.catalog.CatalogTableType.VIEW) {
+      if (metadata.tableType == CatalogTableType.VIEW) {
         Some(Described.OfView(resource, name))
       } else {
-        session.sessionState.catalogManager.v2SessionCatalog match {
+        session.sessionState.catalogManager.catalog(ResourceNames.sessionCatalog) match {
           case tables: TableCatalog =>
             val loaded = tables.loadTable(Identifier.of(Array(database), table.table))
             Some(Described.OfTable(resource, name, loaded))

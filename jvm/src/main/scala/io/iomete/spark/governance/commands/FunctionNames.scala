@@ -1,13 +1,13 @@
 package io.iomete.spark.governance.commands
 
+import io.iomete.spark.governance.decisions.ResourceNames
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.catalyst.rules.{Rule, RuleId}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.connector.catalog.LookupCatalog
-import org.apache.spark.sql.errors.QueryCompilationErrors
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** Functions of a namespace are known to who may know of the namespace. */
 private[governance] object FunctionNames {
@@ -23,44 +23,58 @@ private[governance] object FunctionNames {
 /** A function that may not be known of is missing, where a command or a query names it. */
 final case class HideFunctions(session: SparkSession) extends Rule[LogicalPlan] {
 
-  override def apply(plan: LogicalPlan): LogicalPlan = {
-    Governing.of(session).filterNot(_.isAdmin).foreach { governed =>
-      val names = new FunctionLookup(governed)
-      plan.foreachWithSubqueries { node =>
-        node match {
-          case name: UnresolvedFunctionName => names.require(name.multipartIdentifier, name)
-          case other =>
-            other.expressions.foreach(_.foreach {
-              case call: UnresolvedFunction => names.require(call.nameParts, node)
-              case _                        => ()
-            })
-        }
+  override def apply(plan: LogicalPlan): LogicalPlan =
+    Governing.of(session).filterNot(_.isAdmin).fold(plan) { governed =>
+      val lookup = new FunctionLookup(governed)
+      plan.foreachWithSubqueries(_.expressions.foreach(_.foreach {
+        case call: UnresolvedFunction if lookup.isHidden(call.nameParts) =>
+          throw SparkInternals.functionNotFound(call.nameParts, lookup.current, call.origin)
+        case _ => ()
+      }))
+      plan.resolveOperatorsUp {
+        case name: UnresolvedFunctionName if lookup.isHidden(name.multipartIdentifier) =>
+          val hidden = new HiddenFunction(name, lookup.fullName(name.multipartIdentifier))
+          hidden.copyTagsFrom(name)
+          hidden
       }
     }
-    plan
-  }
 }
 
-private final class FunctionLookup(governed: GovernedSession) extends LookupCatalog {
-  private val state = governed.session.asInstanceOf[ClassicSession].sessionState
-  override protected val catalogManager = state.catalogManager
+/** A function that Spark's rules pass by, as if each had been found to have no effect here: Spark's own
+  * check then reports it missing.
+  */
+private final class HiddenFunction(name: UnresolvedFunctionName, fullName: Seq[String])
+    extends UnresolvedFunctionName(
+      name.multipartIdentifier,
+      name.commandName,
+      name.requirePersistent,
+      name.funcTypeMismatchHint,
+      Some(fullName)
+    ) {
+  override protected def isRuleIneffective(ruleId: RuleId): Boolean = true
+  override def canEqual(that: Any): Boolean = that.isInstanceOf[HiddenFunction]
+}
 
-  /** Raises: UNRESOLVED_ROUTINE, as for a function that isn't there. */
-  def require(parts: Seq[String], node: LogicalPlan): Unit = if (parts.size > 1) {
-    val isHidden = parts match {
-      case CatalogAndIdentifier(catalog, identifier) =>
-        !isBuiltIn(parts) && !FunctionNames.isKnown(governed, catalog.name, identifier.namespace.toSeq)
-      case _ => false
-    }
-    if (isHidden) {
-      val current = catalogManager.currentCatalog.name +: catalogManager.currentNamespace.toSeq
-      val path = state.conf.resolutionSearchPath(current).map(_.map(quoted).mkString("."))
-      throw QueryCompilationErrors.unresolvedRoutineError(parts, path, node.origin)
-    }
+private final class FunctionLookup(governed: GovernedSession) {
+  private val state = governed.session.asInstanceOf[ClassicSession].sessionState
+  private val analyzer = state.analyzer
+
+  /** A name of one part is a function of Spark's, or a temporary one, or of the current namespace. */
+  def isHidden(parts: Seq[String]): Boolean = parts.size > 1 && !isOfSpark(parts) && (parts match {
+    case analyzer.CatalogAndIdentifier(catalog, identifier) =>
+      !FunctionNames.isKnown(governed, catalog.name, identifier.namespace.toSeq)
+    case _ => false
+  })
+
+  def fullName(parts: Seq[String]): Seq[String] = parts match {
+    case analyzer.CatalogAndIdentifier(catalog, identifier) =>
+      (catalog.name +: identifier.namespace.toSeq :+ identifier.name).map(ResourceNames.column)
+    case _ => parts
   }
 
-  private def isBuiltIn(parts: Seq[String]): Boolean =
-    Set("builtin", "session", "system")(parts.head.toLowerCase(java.util.Locale.ROOT))
+  def current: Seq[String] =
+    state.catalogManager.currentCatalog.name +: state.catalogManager.currentNamespace.toSeq
 
-  private def quoted(part: String): String = io.iomete.spark.governance.decisions.ResourceNames.quoted(Seq(part))
+  private def isOfSpark(parts: Seq[String]): Boolean =
+    Set("builtin", "session", "system")(ResourceNames.column(parts.head))
 }

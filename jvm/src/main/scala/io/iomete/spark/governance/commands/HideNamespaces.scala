@@ -8,9 +8,8 @@ import org.apache.spark.sql.catalyst.analysis.{NoSuchNamespaceException, Unresol
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.connector.catalog.LookupCatalog
 import org.apache.spark.sql.execution.command.SetCatalogCommand
-import org.apache.spark.sql.errors.QueryExecutionErrors
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** A namespace that a command names and its author may not know of doesn't exist.
   *
@@ -28,7 +27,7 @@ final case class HideNamespaces(session: SparkSession) extends Rule[LogicalPlan]
     // What is created or written needs a right on the name, known or not.
     case _: CreateNamespace | _: CreateTable | _: CreateTableAsSelect => ()
     case SetCatalogCommand(name) if !Namespaces.isCatalogKnown(governed, name) =>
-      throw QueryExecutionErrors.catalogNotFoundError(name)
+      throw SparkInternals.catalogNotFound(name)
     case named: UnresolvedNamespace =>
       new Namespaces(governed).missing(named.multipartIdentifier).foreach { parts =>
         new ReadAudit(governed).hidden(parts)
@@ -39,9 +38,9 @@ final case class HideNamespaces(session: SparkSession) extends Rule[LogicalPlan]
 }
 
 /** Which namespaces a principal may know of. */
-private[governance] final class Namespaces(governed: GovernedSession) extends LookupCatalog {
+private[governance] final class Namespaces(governed: GovernedSession) {
   private val state = governed.session.asInstanceOf[ClassicSession].sessionState
-  override protected val catalogManager = state.catalogManager
+  private val analyzer = state.analyzer
 
   /** The full name, as a missing namespace's would be, if what `parts` stand for may not be known. */
   def missing(parts: Seq[String]): Option[Seq[String]] =
@@ -51,13 +50,13 @@ private[governance] final class Namespaces(governed: GovernedSession) extends Lo
       None // everybody's
     } else {
       Try(parts match {
-        case CatalogAndNamespace(catalog, namespace) => (catalog.name, namespace)
+        case analyzer.CatalogAndNamespace(catalog, namespace) => (catalog.name, namespace)
       }).toOption match {
         case Some((catalog, namespace)) if Namespaces.isKnown(governed, catalog, namespace) => None
         // Where there is no catalog of that name, Spark takes it for a namespace's.
         case Some((catalog, namespace)) if Namespaces.isCatalogKnown(governed, catalog) =>
           Some(catalog +: namespace)
-        case _ => Some(catalogManager.currentCatalog.name +: parts)
+        case _ => Some(state.catalogManager.currentCatalog.name +: parts)
       }
     }
 }

@@ -2,13 +2,15 @@ package io.iomete.spark.governance.commands
 
 import java.util.{Collections, Map => JMap, Set => JSet}
 
+import scala.util.Try
+
 import io.iomete.spark.governance.decisions.ResourceNames
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.connector.catalog.{CatalogV2Util, Column, SupportsNamespaces, Table, TableCapability}
+import org.apache.spark.sql.connector.catalog.{Column, SupportsNamespaces, Table, TableCapability}
 import org.apache.spark.sql.types.StructType
 
 /** Leaves out of a table, view or namespace what its author may not know, where it is all of a plan.
@@ -48,12 +50,14 @@ final case class NarrowTargets(session: SparkSession) extends Rule[LogicalPlan] 
 
   /** None where nothing can be read, as by who may only insert. */
   private def columns(governed: GovernedSession, name: Seq[String]): StructType =
-    scala.util.Try(new SeenTables(governed).schema(name)).getOrElse(new StructType)
+    Try(new SeenTables(governed).schema(name)).getOrElse(new StructType)
 }
 
 /** A table of which no more is known than its name and the columns that its reader sees. */
 private[commands] final class SeenTable(override val name: String, seen: StructType) extends Table {
-  override def columns(): Array[Column] = CatalogV2Util.structTypeToV2Columns(seen)
+  override def columns(): Array[Column] = seen.fields.map { field =>
+    Column.create(field.name, field.dataType, field.nullable, field.getComment().orNull, null)
+  }
   override def capabilities(): JSet[TableCapability] = Collections.emptySet()
   override def properties(): JMap[String, String] = Collections.emptyMap()
 }

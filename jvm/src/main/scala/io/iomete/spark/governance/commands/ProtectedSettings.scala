@@ -6,7 +6,7 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** The settings that say what data is, where it is, and with which credentials it is read.
   *
@@ -92,5 +92,5 @@ object ProtectedSettings {
 
   /** Spark writes some of its own defaults into the sessions of streams. */
   private def isDefault(key: String, value: String): Boolean =
-    Option(SQLConf.getConfigEntry(key)).exists(_.defaultValueString == value)
+    SparkInternals.defaultOf(key).contains(value)
 }

@@ -28,7 +28,7 @@ final case class RefuseOptions(session: SparkSession) extends Rule[LogicalPlan] 
   }
 }
 
-private[commands] object RefuseOptions {
+object RefuseOptions {
   private val ofHadoop = Seq(
     "fs.", "spark.", "hadoop.", "dfs.", "io.", "ipc.", "yarn.", "mapred.", "mapreduce.", "hive.",
     "parquet.crypto.", "parquet.encryption.", "orc.key.", "java.", "javax."
@@ -37,12 +37,12 @@ private[commands] object RefuseOptions {
   /** Options by which a format reads another file than the one that it is asked for. */
   private val otherFiles = Set("avroschemaurl", "rowvalidationxsdpath")
 
-  def isUnsafe(key: String): Boolean = {
+  private[commands] def isUnsafe(key: String): Boolean = {
     val name = key.toLowerCase(Locale.ROOT)
     ofHadoop.exists(name.startsWith) || otherFiles(name)
   }
 
-  private def keysIn(node: LogicalPlan): Iterator[String] = node.productIterator.flatMap {
+  private[commands] def keysIn(node: LogicalPlan): Iterator[String] = node.productIterator.flatMap {
     case options: CaseInsensitiveStringMap => options.keySet.asScala
     case options: Map[_, _]                => options.keys.collect { case key: String => key }
     case _                                 => Nil

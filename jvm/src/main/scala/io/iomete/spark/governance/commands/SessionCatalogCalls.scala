@@ -4,7 +4,7 @@ import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.catalog.CatalogMetadata
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException
 import org.apache.spark.sql.classic.{Catalog, Dataset, SparkSession => ClassicSession}
-import org.apache.spark.sql.errors.QueryExecutionErrors
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** `spark.catalog` of a session.
   *
@@ -26,7 +26,7 @@ final class SessionCatalogCalls(session: ClassicSession) extends Catalog(session
 
   override def setCurrentCatalog(name: String): Unit = {
     ofPolicies.foreach { governed =>
-      if (!Namespaces.isCatalogKnown(governed, name)) throw QueryExecutionErrors.catalogNotFoundError(name)
+      if (!Namespaces.isCatalogKnown(governed, name)) throw SparkInternals.catalogNotFound(name)
     }
     super.setCurrentCatalog(name)
   }
@@ -50,7 +50,7 @@ final class SessionCatalogCalls(session: ClassicSession) extends Catalog(session
   private def known(catalogs: Dataset[CatalogMetadata]): Dataset[CatalogMetadata] =
     ofPolicies.fold(catalogs) { governed =>
       val shown = catalogs.collect().filter(each => Namespaces.isCatalogKnown(governed, each.name))
-      Catalog.makeDataset(shown.toSeq, session)
+      SparkInternals.dataset(shown.toSeq, session)
     }
 
   /** The session, if policies reach whose it is. */

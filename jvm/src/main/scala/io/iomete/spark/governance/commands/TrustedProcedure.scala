@@ -3,7 +3,6 @@ package io.iomete.spark.governance.commands
 import java.util.Iterator
 
 import io.iomete.spark.identity.PrincipalBinding
-import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.analysis.ResolvedProcedure
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
@@ -46,10 +45,10 @@ private[commands] final class TrustedProcedure(
 
   /** Iceberg asks for the active session, of the thread and of those that it starts. */
   private def active[T](body: => T): T = {
-    val before = SparkSession.getActiveSession
-    SparkSession.setActiveSession(session)
+    val before = ClassicSession.getActiveSession
+    ClassicSession.setActiveSession(session)
     try body
-    finally before.fold(SparkSession.clearActiveSession())(SparkSession.setActiveSession)
+    finally before.fold(ClassicSession.clearActiveSession())(ClassicSession.setActiveSession(_))
   }
 }
 

@@ -9,7 +9,6 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
-import org.apache.spark.sql.execution.command.DataWritingCommandExec
 import org.apache.spark.sql.execution.datasources.v2.V2CommandExec
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan, UnaryExecNode}
 
@@ -85,7 +84,7 @@ final case class LiftGate(session: SparkSession) extends ColumnarRule {
             gate.copy(child = adaptive, isOutermost = true)
           case _ => adaptive
         }
-      case write @ (_: V2CommandExec | _: DataWritingCommandExec) if write.children.nonEmpty =>
+      case write: V2CommandExec if write.children.nonEmpty =>
         val isShown = Governing.of(session).forall(_.isAdmin)
         if (isShown) write else write.withNewChildren(write.children.map(WithheldExec(_)))
       case other => other

@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.plan
 
-import java.util.{ArrayList => JList}
+import java.util.ArrayList
+import java.util.stream.Stream
 
 import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.rdd.RDD
@@ -23,7 +24,7 @@ trait WithheldPlan[P <: QueryPlan[P]] extends QueryPlan[P] { this: P =>
 
   override def generateTreeString(
       depth: Int,
-      lastChildren: JList[java.lang.Boolean],
+      lastChildren: ArrayList[Boolean],
       append: String => Unit,
       verbose: Boolean,
       prefix: String,
@@ -33,8 +34,10 @@ trait WithheldPlan[P <: QueryPlan[P]] extends QueryPlan[P] { this: P =>
       printOutputColumns: Boolean,
       indent: Int
   ): Unit =
-    if (isWithheld) append(s"${WithheldPlan.text} [${output.map(_.name).mkString(", ")}]\n")
-    else {
+    if (isWithheld) {
+      WithheldPlan.branches(depth, lastChildren, indent).foreach(append)
+      append(s"${WithheldPlan.text} [${output.map(_.name).mkString(", ")}]\n")
+    } else {
       super.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
         printNodeId, printOutputColumns, indent)
     }
@@ -72,9 +75,17 @@ object WithheldPlan {
     }) || node.subqueries.exists(isOverView)
   }
 
+  /** The lines of a tree to the left of a node, as Spark draws them. */
+  private def branches(depth: Int, lastChildren: ArrayList[Boolean], indent: Int): Seq[String] = {
+    val above = (0 until lastChildren.size - 1).map(i => if (lastChildren.get(i)) "   " else ":  ")
+    def own = if (lastChildren.get(lastChildren.size - 1)) "+- " else ":- "
+    Seq.fill(indent)("   ") ++ (if (depth > 0) above :+ own else Nil)
+  }
+
   /** Spark tells nobody that it prints; the stack does. Only plans that aren't printed ask. */
-  private def isPrinting: Boolean = StackWalker.getInstance().walk { stack =>
-    stack.limit(frames).anyMatch(frame => printers.exists(frame.getClassName.startsWith))
+  private def isPrinting: Boolean = StackWalker.getInstance().walk[Boolean] {
+    (stack: Stream[StackWalker.StackFrame]) =>
+      stack.limit(frames).anyMatch(frame => printers.exists(frame.getClassName.startsWith))
   }
 }
 
