@@ -61,7 +61,7 @@ private final class CommandRights(governed: GovernedSession) {
   private val families: Seq[Command => Boolean] = Seq(
     new Descriptions(governed).check,
     new FunctionRights(governed, rights).check,
-    new ViewRights(governed, rights).check,
+    new ViewRights(rights).check,
     new MaintenanceRights(governed, rights).check
   )
 

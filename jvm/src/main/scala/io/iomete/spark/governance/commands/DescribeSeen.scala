@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.commands
 
-import io.iomete.spark.governance.{GovernedSession, Governing}
+import io.iomete.spark.governance.Governing
 import org.apache.spark.sql.{Row, SparkSession}
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.command.LeafRunnableCommand

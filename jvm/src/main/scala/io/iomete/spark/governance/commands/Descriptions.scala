@@ -100,7 +100,8 @@ private[commands] final class Descriptions(governed: GovernedSession) {
   }
 
   private def requireWhole(target: Described): Unit = target match {
-    case Described.Temporary(name) => seen.schema(name) // refuses who may not read it
+    case Described.Temporary(name) =>
+      val _ = seen.schema(name) // refuses who may not read it
     case other                     => if (!isWhole(other)) throw denied(other)
   }
 

@@ -42,7 +42,7 @@ private[commands] final class FunctionRights(governed: GovernedSession, rights: 
 
   private def requireForeign(className: String, resources: Seq[FunctionResource]): Unit = {
     if (resources.nonEmpty) rights.refuse("CREATE FUNCTION … USING")
-    ForeignCode.requireAllowed(governed, className)
+    ForeignCode.requireMayRun(governed, className)
   }
 
   private def need(function: FunctionIdentifier, actions: Seq[String]): Unit =

@@ -2,11 +2,13 @@ package io.iomete.spark.governance.commands
 
 import java.util.Locale
 
+import scala.util.Try
+
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.iomete.SparkInternals
+import org.apache.spark.sql.internal.SQLConf
 
 /** The settings that say what data is, where it is, and with which credentials it is read.
   *
@@ -92,5 +94,5 @@ object ProtectedSettings {
 
   /** Spark writes some of its own defaults into the sessions of streams. */
   private def isDefault(key: String, value: String): Boolean =
-    SparkInternals.defaultOf(key).contains(value)
+    Try(new SQLConf().getConfString(key)).toOption.contains(value)
 }

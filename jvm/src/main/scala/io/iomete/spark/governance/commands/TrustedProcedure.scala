@@ -32,7 +32,7 @@ private[commands] final class TrustedProcedure(
     manager.setCurrentNamespace(caller.sessionState.catalogManager.currentNamespace)
     manager.catalog(judged.catalog.name) match {
       case catalog: ProcedureCatalog =>
-        catalog.loadProcedure(judged.identifier).bind(TrustedProcedure.typeOf(judged))
+        catalog.loadProcedure(judged.ident).bind(TrustedProcedure.typeOf(judged))
       case _ => throw new IllegalStateException(s"${judged.catalog.name} has no procedures")
     }
   }

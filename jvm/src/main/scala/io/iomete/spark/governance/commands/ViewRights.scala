@@ -2,7 +2,6 @@ package io.iomete.spark.governance.commands
 
 import java.util.Locale
 
-import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.execution.command._
 
@@ -11,7 +10,7 @@ import org.apache.spark.sql.execution.command._
   * A view is read with its creator's rights. Whoever could change the text, or what names in it stand
   * for, without becoming its creator would read with the rights of somebody else.
   */
-private[commands] final class ViewRights(governed: GovernedSession, rights: Rights) {
+private[commands] final class ViewRights(rights: Rights) {
 
   /** Whether it is one of these commands, and then refuses who may not run it. */
   def check(command: Command): Boolean = command match {

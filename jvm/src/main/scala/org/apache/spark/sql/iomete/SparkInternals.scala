@@ -4,7 +4,6 @@ import org.apache.spark.sql.catalog.CatalogMetadata
 import org.apache.spark.sql.catalyst.trees.Origin
 import org.apache.spark.sql.classic.{Catalog, Dataset, SparkSession}
 import org.apache.spark.sql.errors.{QueryCompilationErrors, QueryExecutionErrors}
-import org.apache.spark.sql.internal.SQLConf
 
 /** What Spark keeps to its own packages, and we need to answer as it does.
   *
@@ -25,10 +24,6 @@ object SparkInternals {
 
   /** The error of DESCRIBE for a column that isn't there. */
   def columnNotFound(name: String): Throwable = QueryCompilationErrors.columnNotFoundError(name)
-
-  /** A setting's default value; None for a key that Spark doesn't know. */
-  def defaultOf(key: String): Option[String] =
-    Option(SQLConf.getConfigEntry(key)).map(_.defaultValueString)
 
   /** What `spark.catalog.listCatalogs` returns. */
   def dataset(catalogs: Seq[CatalogMetadata], session: SparkSession): Dataset[CatalogMetadata] =
