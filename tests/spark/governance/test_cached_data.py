@@ -51,7 +51,9 @@ def test_uncaching_forgets_ones_own(
     ann.sql(f"UNCACHE TABLE IF EXISTS {people}_nowhere")
 
 
-def test_rows_of_a_query_alone_are_ones_own_too(ann: iomete.Lakehouse, bob: iomete.Lakehouse) -> None:
+def test_rows_of_a_query_alone_are_ones_own_too(
+    ann: iomete.Lakehouse, bob: iomete.Lakehouse
+) -> None:
     ann.sql("CACHE TABLE numbers AS SELECT * FROM VALUES (1), (2) AS t (n)")
     bob.sql("CLEAR CACHE")
     assert ann.spark.catalog.isCached("numbers")
@@ -67,7 +69,9 @@ def test_an_administrator_clears_all(
     assert not ann.spark.catalog.isCached(people)
 
 
-@pytest.mark.parametrize("change", ["INSERT INTO {t} (id, name, score) VALUES (9, 'New', 1)", "REFRESH TABLE {t}"])
+@pytest.mark.parametrize(
+    "change", ["INSERT INTO {t} (id, name, score) VALUES (9, 'New', 1)", "REFRESH TABLE {t}"]
+)
 def test_what_one_changes_is_not_cached_anew_for_others_as_one_sees_it(
     lake: iomete.Lakehouse, ann: iomete.Lakehouse, bob: iomete.Lakehouse, people: str, change: str
 ) -> None:

@@ -19,9 +19,7 @@ def reader(lake: iomete.Lakehouse, people: str, newcomer: Newcomer) -> iomete.La
     lake.policies.grant("select", on=people, columns=["id", "name", "region"], to=name)
     lake.policies.grant("insert", on=f"{people}_copy", to=name, future=True)
     lake.policies.filter_rows(people, "region = 'EU' AND 'region_filter' <> ''", to=name)
-    lake.policies.mask(
-        people, "name", "custom", expression="concat({col}, 'custom_mask')", to=name
-    )
+    lake.policies.mask(people, "name", "custom", expression="concat({col}, 'custom_mask')", to=name)
     return lake.as_principal(name)
 
 
@@ -58,7 +56,7 @@ def everything(frame: Any) -> str:
 )
 @pytest.mark.parametrize("has_run", [True, False])
 def test_explain_prints_no_policy(
-    reader: iomete.Lakehouse, people: str, mode: str, query: str, has_run: bool
+    reader: iomete.Lakehouse, people: str, mode: str, query: str, *, has_run: bool
 ) -> None:
     frame = reader.sql(query.format(t=people))
     if has_run:

@@ -21,7 +21,10 @@ NEEDS_ALTER = [
     "rollback_to_timestamp('{t}', TIMESTAMP '2099-01-01 00:00:00')",
 ]
 
-ONLY_READ = ["ancestors_of('{t}')", "create_changelog_view(table => '{t}', changelog_view => 'changes')"]
+ONLY_READ = [
+    "ancestors_of('{t}')",
+    "create_changelog_view(table => '{t}', changelog_view => 'changes')",
+]
 
 FOR_ADMINS = [
     "register_table(table => '{n}.registered', metadata_file => '/nowhere/metadata.json')",

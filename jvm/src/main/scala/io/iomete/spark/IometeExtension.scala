@@ -31,6 +31,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectHintResolutionRule(HideFunctions(_))
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectHintResolutionRule(HideCommandTargets(_))
+      extensions.injectHintResolutionRule(HideDescribedColumns(_))
       extensions.injectResolutionRule(_ => OpenRecords)
       extensions.injectResolutionRule(CheckCalls(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))

@@ -1,8 +1,9 @@
 package io.iomete.spark.governance.commands
 
+import io.iomete.spark.governance.plan.{GovernedExec, RecordedQuery}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.{Row, SparkSession}
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{AnalysisHelper, LogicalPlan}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.execution.command.LeafRunnableCommand
 import org.apache.spark.sql.execution.{CacheManager, CachedData}
@@ -13,7 +14,11 @@ private[governance] final class CacheEntries(session: ClassicSession) {
 
   /** Forgets what the session's principal has cached. */
   def clearOwn(): Unit = CacheEntries.all(manager).filter(isOwn).foreach { entry =>
-    manager.uncacheQuery(session, entry.plan, false)
+    // The record would be a command to whoever looks at the plan once more.
+    val query = AnalysisHelper.allowInvokingTransformsInAnalyzer {
+      entry.plan.transform { case RecordedQuery(query, _) => query }
+    }
+    manager.uncacheQuery(session, query, false)
   }
 
   /** Forgets a table or view, if what the principal sees of it was cached by themselves. */
@@ -21,8 +26,11 @@ private[governance] final class CacheEntries(session: ClassicSession) {
     if (manager.lookupCachedData(session, table).exists(isOwn)) manager.uncacheQuery(session, table, false)
 
   private def isOwn(entry: CachedData): Boolean = {
-    val maker = Option(entry.cachedRepresentation.cacheBuilder.cachedPlan.session)
-    maker.flatMap(PrincipalBinding.principalOf) == PrincipalBinding.principalOf(session)
+    val plan = entry.cachedRepresentation.cacheBuilder.cachedPlan
+    // After a change to a table it was filled anew in the session of who has changed it.
+    val asker = plan.collectFirst { case gate: GovernedExec => gate.reads.asker }.flatten
+    val maker = asker.orElse(Option(plan.session).flatMap(PrincipalBinding.principalOf))
+    maker == PrincipalBinding.principalOf(session)
   }
 }
 

@@ -4,8 +4,9 @@ import scala.util.Try
 
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.analysis.{NoSuchNamespaceException, UnresolvedNamespace}
+import org.apache.spark.sql.catalyst.analysis.{NoSuchNamespaceException, ResolvedNamespace, UnresolvedNamespace}
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.plans.logical.views.ShowIcebergViews
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.execution.command.SetCatalogCommand
@@ -28,19 +29,28 @@ final case class HideNamespaces(session: SparkSession) extends Rule[LogicalPlan]
     case _: CreateNamespace | _: CreateTable | _: CreateTableAsSelect => ()
     case SetCatalogCommand(name) if !Namespaces.isCatalogKnown(governed, name) =>
       throw SparkInternals.catalogNotFound(name)
-    case named: UnresolvedNamespace =>
-      new Namespaces(governed).missing(named.multipartIdentifier).foreach { parts =>
-        new ReadAudit(governed).hidden(parts)
-        throw new NoSuchNamespaceException(parts)
-      }
+    case named: UnresolvedNamespace => require(governed, named.multipartIdentifier)
+    // Iceberg's parser has looked up the namespace already: the current one, if none was named.
+    case ShowIcebergViews(ResolvedNamespace(catalog, namespace, _), _, _) =>
+      val parts = catalog.name +: namespace
+      if (parts != new Namespaces(governed).current) require(governed, parts)
     case other => other.children.foreach(check(governed, _))
   }
+
+  private def require(governed: GovernedSession, named: Seq[String]): Unit =
+    new Namespaces(governed).missing(named).foreach { parts =>
+      new ReadAudit(governed).hidden(parts)
+      throw new NoSuchNamespaceException(parts)
+    }
 }
 
 /** Which namespaces a principal may know of. */
 private[governance] final class Namespaces(governed: GovernedSession) {
   private val state = governed.session.asInstanceOf[ClassicSession].sessionState
   private val analyzer = state.analyzer
+
+  def current: Seq[String] =
+    state.catalogManager.currentCatalog.name +: state.catalogManager.currentNamespace.toSeq
 
   /** The full name, as a missing namespace's would be, if what `parts` stand for may not be known. */
   def missing(parts: Seq[String]): Option[Seq[String]] =

@@ -13,7 +13,7 @@ import org.apache.spark.sql.iomete.SparkInternals
   */
 final class SessionCatalogCalls(session: ClassicSession) extends Catalog(session) {
 
-  override def setCurrentDatabase(name: String): Unit = {
+  override def setCurrentDatabase(name: String): Unit = ActiveSession.during(session) {
     ofPolicies.foreach { governed =>
       val parts = currentCatalog() +: session.sessionState.sqlParser.parseMultipartIdentifier(name)
       new Namespaces(governed).missing(parts).foreach { missing =>
@@ -24,7 +24,7 @@ final class SessionCatalogCalls(session: ClassicSession) extends Catalog(session
     super.setCurrentDatabase(name)
   }
 
-  override def setCurrentCatalog(name: String): Unit = {
+  override def setCurrentCatalog(name: String): Unit = ActiveSession.during(session) {
     ofPolicies.foreach { governed =>
       if (!Namespaces.isCatalogKnown(governed, name)) throw SparkInternals.catalogNotFound(name)
     }

@@ -25,11 +25,14 @@ private[commands] final class TrustedProcedure(
   private val session = caller.newSession()
   PrincipalBinding.bindTrusted(session, principal)
 
-  private val procedure: BoundProcedure = active {
+  private val procedure: BoundProcedure = ActiveSession.during(session) {
     val manager = session.sessionState.catalogManager
+    val place = caller.sessionState.catalogManager
     // relative names are of the caller's place
-    manager.setCurrentCatalog(caller.sessionState.catalogManager.currentCatalog.name)
-    manager.setCurrentNamespace(caller.sessionState.catalogManager.currentNamespace)
+    manager.setCurrentCatalog(place.currentCatalog.name)
+    if (!manager.currentNamespace.sameElements(place.currentNamespace)) {
+      manager.setCurrentNamespace(place.currentNamespace)
+    }
     manager.catalog(judged.catalog.name) match {
       case catalog: ProcedureCatalog =>
         catalog.loadProcedure(judged.ident).bind(TrustedProcedure.typeOf(judged))
@@ -41,15 +44,8 @@ private[commands] final class TrustedProcedure(
   override def description: String = procedure.description
   override def parameters: Array[ProcedureParameter] = procedure.parameters
   override def isDeterministic: Boolean = procedure.isDeterministic
-  override def call(input: InternalRow): Iterator[Scan] = active(procedure.call(input))
-
-  /** Iceberg asks for the active session, of the thread and of those that it starts. */
-  private def active[T](body: => T): T = {
-    val before = ClassicSession.getActiveSession
-    ClassicSession.setActiveSession(session)
-    try body
-    finally before.fold(ClassicSession.clearActiveSession())(ClassicSession.setActiveSession(_))
-  }
+  override def call(input: InternalRow): Iterator[Scan] =
+    ActiveSession.during(session)(procedure.call(input)) // of this thread and of those that it starts
 }
 
 private object TrustedProcedure {

@@ -56,9 +56,10 @@ final class GovernReads(governed: GovernedSession) {
     // Normalising twice has to change nothing: Spark does it when it caches again.
     case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
     case RecordedBefore(query, earlier) =>
-      requireSameAsker(earlier)
       before = Some(before.fold(earlier)(_ ++ earlier))
-      govern(query, rights)
+      // A change to a table makes Spark cache anew what is cached of it, in the session of who has made
+      // the change, for whoever has cached it.
+      govern(query, earlier.asker.fold(rights)(ReadRights.of))
     case visible: VisibleColumns                        => governVisible(visible, rights)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
@@ -68,14 +69,6 @@ final class GovernReads(governed: GovernedSession) {
       below(write, rights)
     case other => below(other, rights)
   }
-
-  /** A change to a table makes Spark cache anew what is cached of it, in the session of who has made the
-    * change: what others had cached isn't for that one to fill. Spark drops an entry that it can't fill.
-    */
-  private def requireSameAsker(earlier: QueryReads): Unit =
-    earlier.tables.find(_.rights.asker != governed.principal).foreach { read =>
-      throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
-    }
 
   private def below(plan: LogicalPlan, rights: ReadRights): LogicalPlan = {
     val inside = plan.mapChildren(govern(_, rights))

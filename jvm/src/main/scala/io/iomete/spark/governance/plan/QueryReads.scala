@@ -41,6 +41,12 @@ final class QueryReads(
   /** Whether the plan would show more than its author may know, and so isn't printed. */
   @volatile var isWithheld: Boolean = false
 
+  /** Who asks for it; None where it reads no table. */
+  def asker: Option[String] = tables.map(_.rights.asker).distinct match {
+    case Seq(one) => Some(one)
+    case _        => None
+  }
+
   def isEmpty: Boolean = tables.isEmpty && paths.isEmpty
 
   /** With what else was found in the same plan, which was governed before: Spark caches it again. */
