@@ -165,10 +165,9 @@ def test_functions_of_hidden_namespaces_are_missing(
     lake.sql(f"CREATE FUNCTION spark_catalog.{own}.one() RETURNS INT RETURN 1")
     assert "abs" in names(stranger, "SHOW SYSTEM FUNCTIONS", 0)
     assert not stranger.spark.catalog.functionExists(f"spark_catalog.{own}.one")
-    for text in ("DESCRIBE FUNCTION {}", "SELECT {}()"):
-        hidden, missing = (
-            told(lambda s=text.format(f"spark_catalog.{own}.{name}"): stranger.sql(s).collect())
-            for name in ("one", "non")
-        )
+    for text in ("DESCRIBE FUNCTION spark_catalog.{}", "SELECT spark_catalog.{}()"):
+        one, non = text.format(f"{own}.one"), text.format(f"{own}.non")
+        hidden = told(lambda s=one: stranger.sql(s).collect())
+        missing = told(lambda s=non: stranger.sql(s).collect())
         assert hidden.replace(".one", ".non").replace("`one`", "`non`") == missing
     lake.sql(f"DROP NAMESPACE spark_catalog.{own} CASCADE")
