@@ -42,6 +42,13 @@ final class ReadAudit(governed: GovernedSession) {
         .copy(reason = Some("nothing is granted on it, or it doesn't exist"))
     )
 
+  /** The same of a namespace. */
+  def hidden(namespace: Seq[String]): Unit =
+    write(
+      event("use", decisions.ResourceNames.quoted(namespace), Verdict.Denied, queryId)
+        .copy(reason = Some("nothing is granted in it, or it doesn't exist"))
+    )
+
   private def allowed(read: TableRead, used: Option[Set[String]], query: String): AuditEvent = {
     val names = used.map(_.map(decisions.ResourceNames.column))
     val masks = read.decision.masks.flatten.collect {

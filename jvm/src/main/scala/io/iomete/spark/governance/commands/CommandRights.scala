@@ -3,8 +3,7 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.{IometeErrors, Refused}
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import io.iomete.spark.governance.plan._
-import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
-import org.apache.spark.sql.SparkSession
+import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}
@@ -41,28 +40,15 @@ object CommandRights {
       else GovernedCommand(plan, rights.effects, tables)
   }
 
-  /** Statements that show less to those whom policies apply to. */
+  /** Statements that show less, or reach less, for those whom policies apply to. */
   private def ownForm(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
     case ExplainCommand(statement, mode) => GovernedExplain(statement, mode)
-    // Where files are, and what properties say, is for those who may change it.
-    case describe: DescribeRelation if describe.isExtended && !mayAlter(governed, describe.relation) =>
-      describe.copy(isExtended = false)
-    case other => other
-  }
-
-  private def mayAlter(governed: GovernedSession, relation: LogicalPlan): Boolean = relation match {
-    case table: ResolvedTable =>
-      governed.engine.isAllowed(governed.principal, "alter", new Rights(governed).named(table))
-    case _ => false
-  }
-
-  /** Procedures reach any table, and run inside analysis: administrators call them. */
-  def requireForCall(session: SparkSession): Unit = Governing.of(session).foreach { governed =>
-    if (!governed.isAdmin) {
-      new ReadAudit(governed).refusals {
-        throw IometeErrors.commandRefused(governed.principal, "CALL")
-      }
-    }
+    case ClearCacheCommand               => ClearOwnCache
+    case UncacheTable(table, _, _)       => UncacheOwn(table)
+    case other => OwnSettings.shown(other)
+        .orElse(new Listings(governed).shown(other))
+        .orElse(new Descriptions(governed).shown(other))
+        .getOrElse(other)
   }
 
   /** A view remembers who made it, whatever properties the statement gives. */
@@ -83,6 +69,14 @@ private final class CommandRights(governed: GovernedSession) {
   private val files = new FileWriteRights(governed, rights)
 
   def effects: Seq[Effect] = rights.effects.all
+
+  /** Commands that are judged in files of their own: each says whether one is its own, or refuses it. */
+  private val families: Seq[Command => Boolean] = Seq(
+    new Descriptions(governed).check,
+    new FunctionRights(governed, rights).check,
+    new ViewRights(rights).check,
+    new MaintenanceRights(governed, rights).check
+  )
 
   def check(command: Command): Unit = JudgedCommands.verdictOf(command) match {
     case JudgedCommands.Free                       => ()
@@ -134,9 +128,7 @@ private final class CommandRights(governed: GovernedSession) {
     case order: SetWriteDistributionAndOrdering => checkAlter(order.table)
     case truncate: TruncateTable         => checkTruncate(truncate.table)
     case refresh: RefreshTable           => checkKnown(refresh.child)
-    case describe: DescribeRelation      => checkDescribe(describe.relation)
-    case function: CreateSQLFunctionCommand if function.isTemp => ()
-    case function: DropFunctionCommand if function.isTemp      => ()
+    case _ if families.exists(_(command)) => ()
     case other                           => refuse(other.nodeName)
   }
 
@@ -292,18 +284,6 @@ private final class CommandRights(governed: GovernedSession) {
 
   private def checkView(view: CreateViewCommand): Unit =
     if (view.viewType == PersistedView) created(view.replace).foreach(need(_, rights.named(view.name)))
-
-  private def checkDescribe(relation: LogicalPlan): Unit = relation match {
-    case resolved: ResolvedTable =>
-      val table = rights.named(resolved)
-      val columns = resolved.table.columns().map(_.name).toSeq
-      val decision = governed.decide(table, columns, governed.rights)
-      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights, decision)
-      if (!columns.forall(decision.isVisible)) {
-        throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
-      }
-    case other => refuse(other.nodeName)
-  }
 }
 
 /** Where a statement wants a new table's files. */

@@ -7,6 +7,7 @@ import io.iomete.spark.governance.plan.{RelationName, Source, StructFields}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.connector.catalog.Table
 
 /** What a principal has to hold for a command: each method returns, or refuses. */
@@ -35,13 +36,16 @@ private[commands] final class Rights(governed: GovernedSession) {
   def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
 
   def needOnNamespace(action: String, plan: LogicalPlan): Unit = plan match {
-    case ResolvedNamespace(catalog, namespace, _) =>
-      val (name, joined) = ResourceNames.namespace(catalog.name, namespace)
-      if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
-        throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
-      }
-      effects.add(action, s"$name.$joined")
-    case other => refuse(other.nodeName)
+    case ResolvedNamespace(catalog, namespace, _) => needOnNamespace(action, catalog.name, namespace)
+    case other                                    => refuse(other.nodeName)
+  }
+
+  def needOnNamespace(action: String, catalog: String, namespace: Seq[String]): Unit = {
+    val (name, joined) = ResourceNames.namespace(catalog, namespace)
+    if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
+      throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
+    }
+    effects.add(action, s"$name.$joined")
   }
 
   def needPath(action: String, path: String): Unit = {
@@ -100,6 +104,8 @@ private[commands] final class Rights(governed: GovernedSession) {
     case resolved: ResolvedIdentifier =>
       named(resolved.catalog.name, resolved.identifier.namespace.toSeq, resolved.identifier.name)
     case view: ResolvedPersistentView =>
+      named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
+    case view: ResolvedV2View =>
       named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
     case other => refuse(other.nodeName)
   }

@@ -25,7 +25,8 @@ final case class Backstop(session: SparkSession) extends Strategy {
       Governing.of(session) match {
         case None => throw IometeErrors.notGoverned() // the policies' own session runs nothing
         case Some(governed) =>
-          new ProofCheck(governed).check(root)
+          val asker = QueryReads.of(root).flatMap(_.asker)
+          new ProofCheck(governed, asker.fold(governed.rights)(ReadRights.of)).check(root)
           gated(root, governed)
       }
     case _ => Nil
@@ -63,7 +64,7 @@ final class CheckedAnswer(root: LogicalPlan) extends ReturnAnswer(root) {
     new CheckedAnswer(newChild)
 }
 
-private final class ProofCheck(governed: GovernedSession) {
+private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
 
   def check(root: LogicalPlan): Unit = checkWhole(root)
 
@@ -89,7 +90,7 @@ private final class ProofCheck(governed: GovernedSession) {
 
   private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = governed.sourceOf(leaf) match {
     case source @ Source.OfTable(table, columns, _) if !proofs.exists(covers(_, table)) =>
-      val decision = governed.decide(source, governed.rights)
+      val decision = governed.decide(source, rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted
       val used = read(leaf).map(_.name).toSet
       val isVisible = columns.forall {

@@ -21,10 +21,12 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
     audit.refusals {
       if (isLookedUp(plan, governed)) plan
       else AnalysisHelper.allowInvokingTransformsInAnalyzer {
+        requireSettings(governed, plan)
         val judged = CommandRights.judge(governed, plan)
         val reads = new GovernReads(governed)
         val done = reads(judged)
         val found = reads.found(judged)
+        found.isWithheld = WithheldPlan.isNeeded(governed, judged, found)
         // A command runs once, right after this; a query each time that its rows are asked for.
         if (Commands.isCommand(done)) {
           audit.record(found)
@@ -54,6 +56,11 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
       }
     case _ => false
   }
+
+  private def requireSettings(governed: GovernedSession, plan: LogicalPlan): Unit = plan match {
+    case _: SetCommand | _: ResetCommand => () // the way back
+    case _                               => ProtectedSettings.requireUnchanged(governed)
+  }
 }
 
 /** Plans that Spark runs for their effect, at once. */
@@ -79,7 +86,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = {
     Governing.of(session).foreach { governed =>
       new ReadAudit(governed).refusals {
-        requireOurAnalysis(plan)
+        requireSettings(plan, governed)
         if (!BodyOfView.isAnalysed) check(plan, governed)
         new StreamRights(governed).check(plan)
       }
@@ -88,9 +95,10 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
   }
 
   /** Spark's other analyser runs this rule, but none of those that hide names. */
-  private def requireOurAnalysis(plan: LogicalPlan): Unit = plan match {
+  private def requireSettings(plan: LogicalPlan, governed: GovernedSession): Unit = plan match {
     case _: SetCommand | _: ResetCommand => () // the way back
     case _ =>
+      ProtectedSettings.requireUnchanged(governed)
       ProtectedSettings.otherAnalysers.find(session.conf.get(_, "false").toBoolean).foreach { key =>
         throw IometeErrors.analyserRefused(key)
       }

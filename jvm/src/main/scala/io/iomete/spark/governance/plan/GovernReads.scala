@@ -58,7 +58,9 @@ final class GovernReads(governed: GovernedSession) {
     case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
     case RecordedBefore(query, earlier) =>
       before = Some(before.fold(earlier)(_ ++ earlier))
-      govern(query, rights)
+      // A change to a table makes Spark cache anew what is cached of it, in the session of who has made
+      // the change, for whoever has cached it.
+      govern(query, earlier.asker.fold(rights)(ReadRights.of))
     case visible: VisibleColumns                        => governVisible(visible, rights)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))

@@ -16,6 +16,7 @@ import org.apache.spark.sql.catalyst.analysis.{
 import org.apache.spark.sql.catalyst.catalog.{CatalogTable, HiveTableRelation, UnresolvedCatalogRelation}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, ExprId, MetadataAttribute}
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
 import org.apache.spark.sql.connector.write.RowLevelTarget
@@ -94,7 +95,7 @@ object Source {
       Local
     // Names that commands work on; the command's own rule judges it.
     case _: ResolvedTable | _: ResolvedNamespace | _: ResolvedIdentifier | _: ResolvedTempView |
-        _: ResolvedPersistentView | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
+        _: ResolvedPersistentView | _: ResolvedV2View | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
       Local
     case _: Command => Local
     case expression if isExpressionOfDelta(expression) => Local
