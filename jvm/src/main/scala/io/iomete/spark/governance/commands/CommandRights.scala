@@ -8,9 +8,11 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}
+import org.apache.spark.sql.catalyst.util.CaseInsensitiveMap
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.connector.catalog.{TableCatalog, TableChange}
 import org.apache.spark.sql.execution.command._
+import org.apache.spark.sql.execution.datasources.CreateTempViewUsing
 
 /** Which commands a principal may run: those listed here, with the rights that each needs.
   *
@@ -92,6 +94,7 @@ private final class CommandRights(governed: GovernedSession) {
     case create: ReplaceTableAsSelect    => checkCreate(create, create.name, Seq("create", "drop"))
     case view: CreateIcebergView         => need(created(view.replace), view.child)
     case view: CreateViewCommand         => checkView(view)
+    case view: CreateTempViewUsing       => checkFiles(view)
     case create: CreateNamespace         => checkCreate(create)
     case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
     case comment: CommentOnNamespace     => needOnNamespace("alter", comment.child)
@@ -247,6 +250,15 @@ private final class CommandRights(governed: GovernedSession) {
 
   private def checkView(view: CreateViewCommand): Unit =
     if (view.viewType == PersistedView) created(view.replace).foreach(need(_, rights.named(view.name)))
+
+  /** Spark looks into the files to find out their columns, before anybody reads the view. */
+  private def checkFiles(view: CreateTempViewUsing): Unit = {
+    new ReaderOptions(governed).checkKeys(view.options.keys)
+    CaseInsensitiveMap(view.options).get("path") match {
+      case Some(path) => needPath("read", path)
+      case None       => refuse(s"CREATE TEMPORARY VIEW … USING ${view.provider}")
+    }
+  }
 
   private def checkDescribe(relation: LogicalPlan): Unit = relation match {
     case resolved: ResolvedTable =>

@@ -6,7 +6,6 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis.{UnresolvedTable, UnresolvedTableOrView, UnresolvedView}
 import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, LeafNode}
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** What a command names and its author may not know of doesn't exist: Spark's own check says so. */
 final case class HideCommandTargets(session: SparkSession) extends Rule[LogicalPlan] {
@@ -23,9 +22,7 @@ final case class HideCommandTargets(session: SparkSession) extends Rule[LogicalP
     RelationName.of(session, parts) match {
       case Some(name) if !governed.mayKnow(name) =>
         new ReadAudit(governed).hidden(name)
-        val hidden = new HiddenRelation(parts, CaseInsensitiveStringMap.empty, false)
-        hidden.copyTagsFrom(leaf)
-        hidden
+        HiddenRelation.instead(leaf, parts)
       case _ => leaf
     }
 }

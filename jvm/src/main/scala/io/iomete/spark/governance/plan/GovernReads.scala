@@ -142,6 +142,7 @@ final class GovernReads(governed: GovernedSession) {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
+      new ReaderOptions(governed).checkColumns(leaf, source.names, decision)
       know(table, columns)
       // The target of a write whose conditions and values were made to see what its author sees.
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
@@ -151,6 +152,7 @@ final class GovernReads(governed: GovernedSession) {
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
+      new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach { path =>
         if (!governed.engine.isPathAllowed(rights.holder, "read", path)) {
           throw IometeErrors.pathDenied(rights.asker, "read", path)
@@ -250,7 +252,7 @@ final class GovernReads(governed: GovernedSession) {
 }
 
 /** The same relation with other attributes. */
-private object Relations {
+private[plan] object Relations {
 
   def withOutput(leaf: LogicalPlan, renewed: Seq[(AttributeReference, AttributeReference)]): LogicalPlan = {
     val by = AttributeMap(renewed)

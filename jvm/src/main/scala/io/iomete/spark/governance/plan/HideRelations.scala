@@ -12,9 +12,7 @@ import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
-import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
@@ -43,6 +41,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
         case source: UnresolvedDataSource =>
+          new ReadAudit(governed).refusals(new ReaderOptions(governed).checkKeys(source.options.keys))
           IcebergSources.nameIn(session, source) match {
             case Some(name) if !governed.mayKnow(name) =>
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
@@ -103,6 +102,15 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       named: LogicalPlan,
       relation: UnresolvedRelation,
       governed: GovernedSession
+  ): LogicalPlan = {
+    new ReadAudit(governed).refusals(new ReaderOptions(governed).checkNamed(relation.options))
+    wrapped(named, relation, governed)
+  }
+
+  private def wrapped(
+      named: LogicalPlan,
+      relation: UnresolvedRelation,
+      governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
     case None => // a temporary view, which may be another person's plan
       val visible = VisibleColumns(named, None, None)
@@ -121,10 +129,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       visible
     case Some(name) =>
       new ReadAudit(governed).hidden(name)
-      val hidden =
-        new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
-      hidden.copyTagsFrom(relation)
-      hidden
+      HiddenRelation.instead(named, relation.multipartIdentifier, relation.options, relation.isStreaming)
   }
 
   private def missing(
@@ -135,9 +140,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = {
     new ReadAudit(governed).hidden(name)
-    CurrentOrigin.withOrigin(source.origin) {
-      new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
-    }
+    HiddenRelation.instead(source, parts, isStreaming = isStreaming)
   }
 
   /** No table's name holds a slash. */
@@ -202,7 +205,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         named(changes) match {
           case Some((parts, name)) if !governed.mayKnow(name) =>
             new ReadAudit(governed).hidden(name)
-            new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming = false)
+            HiddenRelation.instead(changes, parts)
           case _ => changes
         }
     }
