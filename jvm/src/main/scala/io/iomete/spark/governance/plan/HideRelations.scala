@@ -87,7 +87,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       actions: Seq[String],
       governed: GovernedSession
   ): LogicalPlan = targets(governed).named(target, actions: _*) match {
-    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden)
+    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden, write)
     case _                      => below(write, governed)
   }
 

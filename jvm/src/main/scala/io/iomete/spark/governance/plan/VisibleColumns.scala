@@ -25,7 +25,8 @@ final case class VisibleColumns(
     child: LogicalPlan,
     name: Option[RelationName],
     visibility: Option[Visibility]
-) extends LogicalPlan {
+) extends LogicalPlan
+    with ShownAs {
 
   override def children: Seq[LogicalPlan] = Seq(child)
 
@@ -44,30 +45,14 @@ final case class VisibleColumns(
 
   override protected def stringArgs: Iterator[Any] = name.iterator
 
-  /** Errors print the plan that they are about, which mustn't name what is hidden in it, nor what
-    * a view is made of.
+  /** What Spark would print of a relation without the hidden columns, and nothing of what a view is
+    * made of.
     */
-  override def generateTreeString(
-      depth: Int,
-      lastChildren: java.util.ArrayList[Boolean],
-      append: String => Unit,
-      verbose: Boolean,
-      prefix: String,
-      addSuffix: Boolean,
-      maxFields: Int,
-      printNodeId: Boolean,
-      printOutputColumns: Boolean,
-      indent: Int
-  ): Unit = {
-    shown.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
-      printNodeId, printOutputColumns, indent)
-  }
-
-  /** What Spark would print of a relation without the hidden columns, so that nothing tells of them. */
-  private def shown: LogicalPlan = visibility match {
-    case Some(_) if isView             => VisibleRelation(name.map(_.toString), output)
-    case Some(look) if !look.isAll     => narrowed(child)
-    case _                             => child
+  override protected def shown: LogicalPlan = visibility match {
+    case Some(look) if look.isAll && !isView => child
+    case Some(_) if !isView                  => narrowed(child)
+    case None if !isView && !child.resolved  => child // a name
+    case _                                   => VisibleRelation(name.map(_.toString), output)
   }
 
   private def narrowed(plan: LogicalPlan): LogicalPlan = plan match {
@@ -112,7 +97,10 @@ final class HiddenRelation private (
     options: CaseInsensitiveStringMap,
     isStreaming: Boolean,
     named: LogicalPlan
-) extends UnresolvedRelation(name, options, isStreaming) {
+) extends UnresolvedRelation(name, options, isStreaming)
+    with ShownAs {
+
+  override protected def shown: LogicalPlan = named
 
   override protected def isRuleIneffective(ruleId: RuleId): Boolean = true
 
@@ -125,20 +113,6 @@ final class HiddenRelation private (
   override def hashCode: Int = System.identityHashCode(this)
 
   override def withNewChildrenInternal(newChildren: IndexedSeq[LogicalPlan]): LogicalPlan = this
-
-  override def generateTreeString(
-      depth: Int,
-      lastChildren: java.util.ArrayList[Boolean],
-      append: String => Unit,
-      verbose: Boolean,
-      prefix: String,
-      addSuffix: Boolean,
-      maxFields: Int,
-      printNodeId: Boolean,
-      printOutputColumns: Boolean,
-      indent: Int
-  ): Unit = named.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
-    printNodeId, printOutputColumns, indent)
 }
 
 object HiddenRelation {
@@ -158,11 +132,18 @@ object HiddenRelation {
   }
 }
 
-/** A write to a relation that its author may not know of: missing, once the query has been looked at. */
-final case class MissingTarget(query: LogicalPlan, target: HiddenRelation) extends BinaryNode {
+/** A write to a relation that its author may not know of: missing, once the query has been looked at.
+  *
+  * @param write
+  *   the statement, which errors show
+  */
+final case class MissingTarget(query: LogicalPlan, target: HiddenRelation, write: LogicalPlan)
+    extends BinaryNode
+    with ShownAs {
   override def left: LogicalPlan = query
   override def right: LogicalPlan = target
   override def output: Seq[Attribute] = Nil
+  override protected def shown: LogicalPlan = write.withNewChildren(Seq(query))
 
   override protected def withNewChildrenInternal(
       newLeft: LogicalPlan,
