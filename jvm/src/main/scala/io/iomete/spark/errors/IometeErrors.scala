@@ -242,6 +242,15 @@ object IometeErrors {
       "the setting is for administrators"
     )
 
+  def optionRefused(principal: String, key: String): Refused =
+    refused(
+      "IOMETE_OPTION_REFUSED",
+      Map("principal" -> principal, "key" -> printable(key)),
+      "select",
+      printable(key),
+      "the option changes what is read"
+    )
+
   def settingHidden(principal: String, key: String): Refused =
     refused(
       "IOMETE_SETTING_HIDDEN",

@@ -8,7 +8,6 @@ import org.apache.spark.sql.catalyst.analysis.{UnresolvedTable, UnresolvedTableO
 import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, LeafNode}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.delta.UnresolvedPathBasedDeltaTable
-import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** What a command names and its author may not know of doesn't exist: Spark's own check says so. */
 final case class HideCommandTargets(session: SparkSession) extends Rule[LogicalPlan] {
@@ -31,9 +30,7 @@ final case class HideCommandTargets(session: SparkSession) extends Rule[LogicalP
         leaf
       case Some(name) if !governed.mayKnow(name) =>
         new ReadAudit(governed).hidden(name)
-        val hidden = new HiddenRelation(parts, CaseInsensitiveStringMap.empty, false)
-        hidden.copyTagsFrom(leaf)
-        hidden
+        HiddenRelation.instead(leaf, parts)
       case _ => leaf
     }
 

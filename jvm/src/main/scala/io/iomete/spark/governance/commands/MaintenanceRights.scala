@@ -3,6 +3,7 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.ResourceNames
+import io.iomete.spark.governance.plan.ReaderOptions
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.execution.command._
@@ -44,6 +45,7 @@ private[commands] final class MaintenanceRights(governed: GovernedSession, right
 
   /** Spark reads them at once, to find out the columns. */
   private def needFiles(view: CreateTempViewUsing): Boolean = {
+    new ReaderOptions(governed).checkKeys(view.options.keys)
     val paths = view.options.collect { case (key, path) if key.equalsIgnoreCase("path") => path }
     val isOfFiles = ofFiles(view.provider.toLowerCase(java.util.Locale.ROOT))
     // `{a,../b}` is a pattern whose parts no path grant was asked about

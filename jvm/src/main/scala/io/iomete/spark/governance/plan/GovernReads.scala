@@ -145,6 +145,7 @@ final class GovernReads(governed: GovernedSession) {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights)
+      new ReaderOptions(governed).checkColumns(leaf, source.names, decision)
       know(table, columns)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
         throw IometeErrors.policiesChanged(governed.principal, table.fullName)
@@ -157,6 +158,7 @@ final class GovernReads(governed: GovernedSession) {
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
+      new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach { path =>
         if (!governed.engine.isPathAllowed(rights.holder, "read", path)) {
           throw IometeErrors.pathDenied(rights.asker, "read", path)
@@ -260,7 +262,7 @@ final class GovernReads(governed: GovernedSession) {
 }
 
 /** The same relation with other attributes. */
-private object Relations {
+private[plan] object Relations {
 
   def withOutput(leaf: LogicalPlan, renewed: Seq[(AttributeReference, AttributeReference)]): LogicalPlan = {
     val by = AttributeMap(renewed)

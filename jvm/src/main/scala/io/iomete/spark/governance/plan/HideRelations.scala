@@ -12,13 +12,11 @@ import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.files.TahoeFileIndex
 import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
 import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
-import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
@@ -47,6 +45,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
         case source: UnresolvedDataSource =>
+          new ReadAudit(governed).refusals(new ReaderOptions(governed).checkKeys(source.options.keys))
           IcebergSources.nameIn(session, source) match {
             case Some(name) if !governed.mayKnow(name) =>
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
@@ -94,7 +93,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       actions: Seq[String],
       governed: GovernedSession
   ): LogicalPlan = targets(governed).named(target, actions: _*) match {
-    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden)
+    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden, write)
     case _                      => below(write, governed)
   }
 
@@ -106,6 +105,15 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
     }
 
   private def wrap(
+      named: LogicalPlan,
+      relation: UnresolvedRelation,
+      governed: GovernedSession
+  ): LogicalPlan = {
+    new ReadAudit(governed).refusals(new ReaderOptions(governed).checkNamed(relation.options))
+    wrapped(named, relation, governed)
+  }
+
+  private def wrapped(
       named: LogicalPlan,
       relation: UnresolvedRelation,
       governed: GovernedSession
@@ -127,10 +135,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       visible
     case Some(name) =>
       new ReadAudit(governed).hidden(name)
-      val hidden =
-        new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
-      hidden.copyTagsFrom(relation)
-      hidden
+      HiddenRelation.instead(named, relation.multipartIdentifier, relation.options, relation.isStreaming)
   }
 
   private def missing(
@@ -141,9 +146,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = {
     new ReadAudit(governed).hidden(name)
-    CurrentOrigin.withOrigin(source.origin) {
-      new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
-    }
+    HiddenRelation.instead(source, parts, isStreaming = isStreaming)
   }
 
   /** Whatever the current catalog is: no table's name holds a slash. */
@@ -210,7 +213,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         named(changes) match {
           case Some((parts, name)) if !governed.mayKnow(name) =>
             new ReadAudit(governed).hidden(name)
-            new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming = false)
+            HiddenRelation.instead(changes, parts)
           case _ => changes
         }
     }

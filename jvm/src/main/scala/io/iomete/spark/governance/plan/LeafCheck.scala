@@ -24,6 +24,7 @@ final class LeafCheck(governed: GovernedSession) {
         throw IometeErrors.metadataDenied(governed.principal, table.fullName, part)
       }
     case Source.OfPaths(paths) =>
+      new ReaderOptions(governed).checkFiles(leaf)
       paths.foreach { path =>
         if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
           throw IometeErrors.pathDenied(governed.principal, "read", path)

@@ -90,7 +90,7 @@ object Source {
     case r: StreamingRelation        => ofStream(r.dataSource.catalogTable, r.output, r.sourceName)
     case r: StreamingExecutionRelation => ofStream(r.catalogTable, r.output, r.source.toString)
     case _: LocalRelation | _: OneRowRelation | _: Range | _: CTERelationRef | _: UnionLoopRef |
-        _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
+        _: Transpose | _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
         _: InMemoryRelation | _: LogicalQueryStage | _: MemoryPlan =>
       Local
     // Names that commands work on; the command's own rule judges it.

@@ -40,10 +40,7 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
           relation
         case Some(name) if !governed.mayKnow(name) =>
           new ReadAudit(governed).hidden(name)
-          val hidden =
-            new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
-          hidden.copyTagsFrom(relation)
-          hidden
+          HiddenRelation.instead(relation, relation.multipartIdentifier, relation.options)
         case Some(name) =>
           actions.foreach(require(name, _))
           relation
