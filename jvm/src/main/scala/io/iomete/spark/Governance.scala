@@ -106,6 +106,7 @@ object Governance {
       val engine = admin.fold(RangerPolicyEngine.start(file))(RangerPolicyEngine.start(file, _))
       val private_ = session.newSession().asInstanceOf[ClassicSession]
       new GovernanceContext(
+        bundle,
         GovernanceContext.sourceOf(bundle, admin),
         engine,
         HashKey(hashKey),

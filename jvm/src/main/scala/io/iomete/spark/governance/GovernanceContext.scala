@@ -11,12 +11,15 @@ import org.apache.spark.sql.SparkSession
 
 /** All that governs one driver.
   *
+  * @param bundle
+  *   the lakehouse's own file with principals, tags, owners and, unless they come from elsewhere, policies
   * @param source
   *   which lakehouse's policies these are, and from where
   * @param policySession
   *   a session that analyses policies' own expressions, and never runs anything
   */
 final class GovernanceContext(
+    val bundle: String,
     val source: String,
     val ranger: RangerPolicyEngine,
     val hashKey: HashKey,
