@@ -17,7 +17,7 @@ FIXED = [
     "fs.file.impl",
     "dfs.nameservices",
     "parquet.crypto.factory.class",
-    "spark.sql.parquet.output.committer.class",
+    "spark.sql.streaming.stateStore.providerClass",
     "spark.sql.streaming.checkpointLocation",
     "spark.sql.redaction.options.regex",
     "spark.databricks.delta.retentionDurationCheck.enabled",
