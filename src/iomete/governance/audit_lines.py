@@ -69,15 +69,15 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 
 def _decode(text: str) -> object:
-    """Return a line's JSON; at once where no white space is around it, as no writer of ours leaves."""
+    """Return a line's JSON, at once where no white space is around it: our writers leave none."""
     try:
-        document, end = _scan(text, 0)
-    except StopIteration:
+        document, end = _raw_decode(text)
+    except json.JSONDecodeError:
         end = -1
     return document if end == len(text) else json.loads(text)
 
 
-_scan = json.JSONDecoder().scan_once
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 @lru_cache(maxsize=20_000)
