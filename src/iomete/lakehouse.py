@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from iomete.catalog import Catalog, Tags
     from iomete.folder import LakehouseFolder
-    from iomete.governance import Administration, Policies, Principals, Publisher
+    from iomete.governance import Administration, Mover, Policies, Principals, Publisher
     from iomete.governance.audit import Audit
     from iomete.settings import LoadedSettings
     from iomete.store import Store
@@ -44,6 +44,7 @@ class Parts:
     store: Store
     catalogs: list[IcebergCatalog]
     publisher: Publisher
+    mover: Mover
     is_open: bool = True
 
 
@@ -241,6 +242,7 @@ class Lakehouse:
             if self._is_view or not self._parts.is_open:
                 return
             self._parts.is_open = False
+            self._parts.mover.stop()
             self._parts.store.close()
             self._parts.engine.stop()  # leaves alone what another process has started
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from iomete.access import Principal
     from iomete.folder import LakehouseFolder
-    from iomete.governance import Publisher
+    from iomete.governance import Mover, Publisher
     from iomete.settings import LoadedSettings
     from iomete.store import Store
 
@@ -52,10 +52,11 @@ def open_lakehouse(
         raise
     try:
         store = opening.result()
-        publisher = _govern(engine, folder, store)
+        publisher, mover = _govern(engine, folder, store)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
+        mover.start()
     except BaseException:
         engine.stop()
         opening.abandon()
@@ -67,6 +68,7 @@ def open_lakehouse(
         store=store,
         catalogs=catalogs,
         publisher=publisher,
+        mover=mover,
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
 
@@ -87,16 +89,18 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
     )
 
 
-def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
+def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> tuple[Publisher, Mover]:
     """Put the policies of the store in force; from here on each session is governed."""
-    from iomete.governance import Publisher, hash_key
+    from iomete.governance import Mover, Publisher, carry_out_moves, hash_key
 
     publisher = Publisher(store, folder.policies)
+    carry_out_moves(store)  # what a process that was killed has left
     publisher.ensure_published()
     governance = SparkGovernance(engine)
     governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
+    governance.know_tables(store.jdbc())
     publisher.on_publish(governance.refresh)
-    return publisher
+    return publisher, Mover(store, publisher, governance)
 
 
 def _engine(

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iomete.engine.query_errors import translate_errors
+from iomete.errors import EngineError
 from iomete.names import quote_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from iomete.engine.lifecycle import Engine
+    from iomete.store import JdbcAddress
 
 _MISSING = {
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -52,6 +54,30 @@ class SparkGovernance:
                     audit_required,
                 )
             )
+
+    def know_tables(self, store: JdbcAddress) -> None:
+        """Have policies follow tables that are renamed, from now on.
+
+        Args:
+            store: Where a JVM finds the metadata database.
+        """
+        with translate_errors():
+            self._governance.knowTables(store.url, store.user, store.password)
+
+    def has_moves(self) -> bool:
+        """Tell whether tables were renamed since the last call, whose policies haven't followed.
+
+        Raises:
+            EngineError: If Spark has ended.
+        """
+        try:
+            return bool(self._governance.awaitMoves(0))
+        except Exception as error:  # whatever Py4J raises when nobody answers
+            raise EngineError(f"Spark can't be asked for renames: {error}") from error
+
+    def moves_carried_out(self) -> None:
+        """Let statements go on that wait until policies have followed what they renamed."""
+        self._governance.movesCarriedOut()
 
     def refresh(self) -> int:
         """Load the bundle now, if it has changed; return the version in force."""

@@ -10,6 +10,8 @@ from iomete.governance.checks import PolicyChecks
 from iomete.governance.conflicts import PolicyConflictWarning
 from iomete.governance.founding import hash_key
 from iomete.governance.masks import MaskKind
+from iomete.governance.moves import carry_out_moves
+from iomete.governance.moving import Mover
 from iomete.governance.policies import Policies
 from iomete.governance.policy_records import Change, Policy, PolicyVersion
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
@@ -24,6 +26,7 @@ __all__ = [
     "Change",
     "Group",
     "MaskKind",
+    "Mover",
     "Policies",
     "Policy",
     "PolicyChecks",
@@ -36,5 +39,6 @@ __all__ = [
     "Publisher",
     "Role",
     "User",
+    "carry_out_moves",
     "hash_key",
 ]

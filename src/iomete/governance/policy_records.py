@@ -43,6 +43,7 @@ class Change(StrEnum):
     DISABLED = "disabled"
     DELETED = "deleted"
     IMPORTED = "imported"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ import java.util.{List => JList}
 import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
+import io.iomete.spark.catalog.MetadataDatabase
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.audit.AuditWriter
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
+import io.iomete.spark.governance.renames.{KnownTableStore, KnownTables, LoadedTables}
 import io.iomete.spark.governance.{
   GovernanceContext,
   GovernanceState,
@@ -77,6 +79,34 @@ object Governance {
           error
         )
     }
+
+  /** Has policies follow tables that are renamed, from now on.
+    *
+    * @param url
+    *   of the metadata database, for JDBC
+    * @param user
+    *   null where the database needs none, like `password`
+    */
+  def knowTables(url: String, user: String, password: String): Unit = synchronized {
+    val context = running
+    if (context.known.isEmpty) {
+      val database = new MetadataDatabase(url, Option(user), Option(password))
+      context.known = Some(
+        new KnownTables(
+          new KnownTableStore(database),
+          new LoadedTables(context.policySession).identityOf,
+          () => context.ranger.version
+        )
+      )
+    }
+  }
+
+  /** Waits for tables that were renamed, and whose policies haven't followed; whether there are any. */
+  def awaitMoves(milliseconds: Long): Boolean =
+    GovernanceState.current.flatMap(_.known).exists(_.moves.await(milliseconds))
+
+  /** What was found by [[awaitMoves]] is carried out, and in force. */
+  def movesCarriedOut(): Unit = running.known.foreach(_.moves.carriedOut())
 
   /** Ends governance with the driver; whatever still runs is refused from here on. */
   private[spark] def stop(): Unit = synchronized {

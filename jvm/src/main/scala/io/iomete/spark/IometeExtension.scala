@@ -3,6 +3,7 @@ package io.iomete.spark
 import io.iomete.spark.errors.Startup
 import io.iomete.spark.governance.commands.{HideCommandTargets, RefuseForeignCode}
 import io.iomete.spark.governance.plan._
+import io.iomete.spark.governance.renames.PlanRenaming
 import io.iomete.spark.identity.BoundUser
 import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
 import org.apache.spark.sql.SparkSessionExtensions
@@ -40,5 +41,6 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectPlannerStrategy(Backstop(_))
       extensions.injectColumnar(LiftGate(_))
       extensions.injectPlannerStrategy(_ => BarrierStrategy)
+      extensions.injectPlannerStrategy(_ => PlanRenaming)
     }
 }

@@ -4,6 +4,7 @@ import io.iomete.spark.governance.audit.AuditWriter
 import io.iomete.spark.governance.decisions.PolicyEngine
 import io.iomete.spark.governance.masks.HashKey
 import io.iomete.spark.governance.plan.PolicyExpressions
+import io.iomete.spark.governance.renames.KnownTables
 import io.iomete.spark.governance.ranger.RangerPolicyEngine
 import org.apache.spark.sql.SparkSession
 
@@ -17,10 +18,13 @@ final class GovernanceContext(
     val ranger: RangerPolicyEngine,
     val hashKey: HashKey,
     val audit: AuditWriter,
-    policySession: SparkSession,
+    private[spark] val policySession: SparkSession,
     val expressions: PolicyExpressions
 ) {
   val engine: PolicyEngine = ranger
+
+  /** What tables are, whatever they are called; None until there is a metadata database to ask. */
+  @volatile private[spark] var known: Option[KnownTables] = None
 
   def isPolicySession(session: SparkSession): Boolean = session eq policySession
 }

@@ -3,6 +3,7 @@ package io.iomete.spark.governance
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions._
 import io.iomete.spark.governance.plan._
+import io.iomete.spark.governance.renames.{Bound, StrictestDecision}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.CurrentUserContext
@@ -19,23 +20,36 @@ final class GovernedSession(
   lazy val isAdmin: Boolean = engine.isAdmin(principal)
 
   /** Whether the principal may know that there is a relation of this name. */
-  def mayKnow(name: RelationName): Boolean =
-    engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _))
+  def mayKnow(name: RelationName): Boolean = {
+    val isKnown = (name.table +: name.base.toSeq).exists(mayKnow)
+    if (!isKnown) governance.known.foreach(_.lookFor(name.table))
+    isKnown
+  }
+
+  private def mayKnow(table: TableResource): Boolean =
+    (table +: aliases(table)).exists(engine.isKnown(principal, _))
+
+  /** Former names of what a statement of this driver has just renamed. */
+  def aliases(table: TableResource): Seq[TableResource] = governance.known.fold(Seq.empty[TableResource])(_.aliases(table))
 
   def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =
-    decide(source.table, source.names, rights, source.fields)
+    decide(source.table, source.names, rights, source.fields, source.bound)
 
   def decide(
       table: TableResource,
       columns: Seq[String],
       rights: ReadRights,
-      fields: Seq[String] = Nil
+      fields: Seq[String] = Nil,
+      bound: Bound = Bound.byName
   ): CombinedDecision = {
     requireDistinct(table, columns)
     val asked = columns ++ fields
-    val asker = engine.read(rights.asker, table, asked)
-    val creator = if (rights.isOwn) None else Some(engine.read(rights.holder, table, asked))
-    CombinedDecision(table, rights, asker, creator)
+    val names = bound.and(aliases(table))
+    def read(principal: String): ReadDecision =
+      if (names.isByName) engine.read(principal, table, asked)
+      else StrictestDecision.of(engine, principal, table, asked, names)
+    val creator = if (rights.isOwn) None else Some(read(rights.holder))
+    CombinedDecision(table, rights, read(rights.asker), creator)
   }
 
   /** A column `a.b` beside a column `a` can't be told from a's field: no policy could name it. */

@@ -137,14 +137,14 @@ private final class CommandRights(governed: GovernedSession) {
       case rows: RowLevelWrite =>
         needAsSeen(rows, target)
         rows.operation.command.toString match {
-          case "DELETE" => need("delete", target.table)
-          case "UPDATE" => need("update", target.table)
-          case _        => Seq("update", "delete", "insert").foreach(need(_, target.table))
+          case "DELETE" => need("delete", target)
+          case "UPDATE" => need("update", target)
+          case _        => Seq("update", "delete", "insert").foreach(need(_, target))
         }
-      case _: AppendData => need("insert", target.table)
+      case _: AppendData => need("insert", target)
       case _ =>
         needPlain(target)
-        Seq("insert", "delete").foreach(need(_, target.table))
+        Seq("insert", "delete").foreach(need(_, target))
     }
   }
 
@@ -173,7 +173,7 @@ private final class CommandRights(governed: GovernedSession) {
   private def checkDelete(relation: LogicalPlan, command: String): Unit = {
     val target = targetOf(relation, command)
     needPlain(target)
-    need("delete", target.table)
+    need("delete", target)
   }
 
   private def checkCreate(create: LogicalPlan, name: LogicalPlan, actions: Seq[String]): Unit = {
@@ -199,12 +199,12 @@ private final class CommandRights(governed: GovernedSession) {
   }
 
   private def checkRename(rename: RenameTable): Unit = {
-    val (catalog, table) = rename.child match {
-      case resolved: ResolvedTable          => (resolved.catalog, rights.named(resolved))
-      case view: ResolvedPersistentView     => (view.catalog, rights.named(view))
-      case other                            => refuse(other.nodeName)
+    val catalog = rename.child match {
+      case resolved: ResolvedTable      => resolved.catalog
+      case view: ResolvedPersistentView => view.catalog
+      case other                        => refuse(other.nodeName)
     }
-    Seq("alter", "drop").foreach(need(_, table))
+    need(Seq("alter", "drop"), rename.child)
     needPlain(rename.child)
     val parts =
       if (rename.newName.head.equalsIgnoreCase(catalog.name)) rename.newName.tail else rename.newName
@@ -251,10 +251,10 @@ private final class CommandRights(governed: GovernedSession) {
   private def checkDescribe(relation: LogicalPlan): Unit = relation match {
     case resolved: ResolvedTable =>
       val table = rights.named(resolved)
-      val columns = resolved.table.columns().map(_.name).toSeq
-      val decision = governed.decide(table, columns, governed.rights)
+      val today = BaseTables.asItIs(resolved.table, table)
+      val decision = governed.decide(table, today.columns, governed.rights, bound = today.bound)
       if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights, decision)
-      if (!columns.forall(decision.isVisible)) {
+      if (!today.columns.forall(decision.isVisible)) {
         throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
       }
     case other => refuse(other.nodeName)

@@ -3,7 +3,8 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
-import io.iomete.spark.governance.plan.{RelationName, Source, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, RelationName, Source}
+import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
@@ -12,16 +13,29 @@ import org.apache.spark.sql.connector.catalog.Table
 /** What a principal has to hold for a command: each method returns, or refuses. */
 private[commands] final class Rights(governed: GovernedSession) {
 
-  def need(action: String, table: TableResource): Unit =
-    if (!governed.engine.isAllowed(governed.principal, action, table)) {
+  /** @param others
+    *   further names that policies may have for the table: a denial under one of them counts
+    */
+  def need(action: String, table: TableResource, others: Seq[TableResource] = Nil): Unit = {
+    val names = (table +: (others ++ governed.aliases(table))).distinct
+    if (!names.forall(governed.engine.isAllowed(governed.principal, action, _))) {
       throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
                IometeErrors.accessDenied(governed.principal, action, table.fullName)
              } else {
                IometeErrors.tableNotFound(table.fullName)
              })
     }
+  }
 
-  def need(actions: Seq[String], plan: LogicalPlan): Unit = actions.foreach(need(_, named(plan)))
+  def need(action: String, target: Source.OfTable): Unit = need(action, target.table, target.bound.others)
+
+  def need(actions: Seq[String], plan: LogicalPlan): Unit = {
+    val others = plan match {
+      case resolved: ResolvedTable => Bound.of(named(plan), TableIdentity.of(resolved.table)).others
+      case _                       => Nil
+    }
+    actions.foreach(need(_, named(plan), others))
+  }
 
   def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
 
@@ -46,11 +60,9 @@ private[commands] final class Rights(governed: GovernedSession) {
   }
 
   def needPlain(table: TableResource, loaded: Table): Unit = {
-    val columns = loaded.columns.toSeq
-    val names = columns.map(_.name)
-    val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
-    val decision = governed.decide(table, names, governed.rights, fields)
-    if (decision.isRestricted || !names.forall(decision.isVisible)) {
+    val today = BaseTables.asItIs(loaded, table)
+    val decision = governed.decide(table, today.columns, governed.rights, today.fields, today.bound)
+    if (decision.isRestricted || !today.columns.forall(decision.isVisible)) {
       throw IometeErrors.accessDenied(governed.principal, "alter", table.fullName)
     }
   }

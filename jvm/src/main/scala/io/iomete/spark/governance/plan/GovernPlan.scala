@@ -2,6 +2,7 @@ package io.iomete.spark.governance.plan
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
+import io.iomete.spark.governance.renames.Renaming
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -20,7 +21,7 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
     val audit = new ReadAudit(governed)
     audit.refusals {
       AnalysisHelper.allowInvokingTransformsInAnalyzer {
-        val judged = CommandRights.judge(governed, plan)
+        val judged = Renaming.of(governed, CommandRights.judge(governed, plan))
         val reads = new GovernReads(governed)
         val done = reads(judged)
         val found = reads.found(judged)

@@ -4,6 +4,7 @@ import scala.collection.mutable
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions._
+import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
 import org.apache.spark.sql.catalyst.catalog.HiveTableRelation
@@ -11,6 +12,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
@@ -141,7 +143,7 @@ final class GovernReads(governed: GovernedSession) {
   private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = Source.of(leaf) match {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
-      val decision = decide(table, source.names, source.fields, snapshot, rights)
+      val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
       know(table, columns)
       // The target of a write whose conditions and values were made to see what its author sees.
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
@@ -169,9 +171,9 @@ final class GovernReads(governed: GovernedSession) {
       part: String,
       rights: ReadRights
   ): LogicalPlan = {
-    val (columns, fields) = BaseTables.columnsOf(leaf)
-    val decision = decide(table, columns, fields, None, rights)
-    if (!decision.isPlain(columns)) {
+    val base = BaseTables.of(leaf, table)
+    val decision = decide(table, base.columns, base.fields, None, rights, base.bound)
+    if (!decision.isPlain(base.columns)) {
       throw IometeErrors.metadataDenied(rights.asker, table.fullName, part)
     }
     leaf
@@ -182,14 +184,15 @@ final class GovernReads(governed: GovernedSession) {
       names: Seq[String],
       fields: Seq[String],
       snapshot: Option[String],
-      rights: ReadRights
+      rights: ReadRights,
+      bound: Bound = Bound.byName
   ): CombinedDecision = {
-    val decision = governed.decide(table, names, rights, fields)
+    val decision = governed.decide(table, names, rights, fields, bound)
     if (!decision.isReadable || decision.broken.isDefined) {
       throw Refusals.of(governed, table, rights, decision)
     }
     val attributes = UsedAttributes.of(governed.engine, decision)
-    reads += TableRead(table, names, fields, snapshot, rights, decision, attributes)
+    reads += TableRead(table, names, fields, snapshot, rights, decision, attributes, bound)
     decision
   }
 
@@ -285,12 +288,15 @@ private object RelationNames {
   }
 }
 
-/** The columns of the table that a metadata table belongs to, and the paths of their fields. */
+/** All columns of a table, the paths of their fields, and what else policies may call it. */
+private[governance] final case class BaseTable(columns: Seq[String], fields: Seq[String], bound: Bound)
+
+/** The table that a metadata table belongs to. */
 private[governance] object BaseTables {
   import org.apache.iceberg.spark.source.SparkTable
-  import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
+  import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableCatalog}
 
-  def columnsOf(leaf: LogicalPlan): (Seq[String], Seq[String]) = {
+  def of(leaf: LogicalPlan, name: TableResource): BaseTable = {
     val relation = leaf match {
       case r: DataSourceV2Relation     => Some((r.catalog, r.identifier))
       case r: DataSourceV2ScanRelation => Some((r.relation.catalog, r.relation.identifier))
@@ -299,17 +305,34 @@ private[governance] object BaseTables {
     relation match {
       case Some((Some(catalog: TableCatalog), Some(identifier))) =>
         val namespace = identifier.namespace
-        ofTable(catalog.loadTable(Identifier.of(namespace.init, namespace.last)))
-      case _ => (Nil, Nil)
+        ofTable(catalog.loadTable(Identifier.of(namespace.init, namespace.last)), name)
+      case _ => BaseTable(Nil, Nil, Bound.byName)
     }
   }
 
   /** Columns that were dropped are still in old files and their bounds. */
-  def ofTable(table: org.apache.spark.sql.connector.catalog.Table): (Seq[String], Seq[String]) =
+  def ofTable(table: Table, name: TableResource): BaseTable = {
+    val bound = Bound.of(name, TableIdentity.of(table))
     table match {
-      case iceberg: SparkTable => IcebergColumns.ever(iceberg.table)
-      case other =>
-        val columns = other.columns.toSeq
-        (columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
+      case iceberg: SparkTable =>
+        val (columns, fields) = IcebergColumns.ever(iceberg.table, bound)
+        BaseTable(columns, fields, bound)
+      case other => asItIs(other, bound)
     }
+  }
+
+  /** The columns that it has now. */
+  def asItIs(table: Table, name: TableResource): BaseTable =
+    asItIs(table, Bound.of(name, TableIdentity.of(table)))
+
+  private def asItIs(table: Table, bound: Bound): BaseTable = {
+    val today = table match {
+      case iceberg: SparkTable if !iceberg.table.isInstanceOf[org.apache.iceberg.BaseMetadataTable] =>
+        IcebergColumns.namesToday(iceberg, bound)
+      case delta: DeltaTableV2 => DeltaColumns.namesToday(delta, bound)
+      case _                   => NamesToday.same
+    }
+    val columns = table.columns.toSeq.map(c => today.of(c.name, c.dataType))
+    BaseTable(columns.map(_._1), columns.flatMap { case (name, of) => StructFields.of(name, of) }, bound)
+  }
 }

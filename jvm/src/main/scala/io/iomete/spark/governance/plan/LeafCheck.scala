@@ -19,8 +19,8 @@ final class LeafCheck(governed: GovernedSession) {
         throw Refusals.notReadable(governed, table, governed.rights)
       }
       // Its schema names the columns: of partitions, of changes, in the bounds of files.
-      val (columns, fields) = BaseTables.columnsOf(leaf)
-      if (!governed.decide(table, columns, governed.rights, fields).isPlain(columns)) {
+      val base = BaseTables.of(leaf, table)
+      if (!governed.decide(table, base.columns, governed.rights, base.fields, base.bound).isPlain(base.columns)) {
         throw IometeErrors.metadataDenied(governed.principal, table.fullName, part)
       }
     case Source.OfPaths(paths) =>

@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.governance.decisions.TableResource
+import io.iomete.spark.governance.renames.Bound
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -14,7 +15,8 @@ final case class TableRead(
     snapshot: Option[String],
     rights: ReadRights,
     decision: CombinedDecision,
-    attributes: UsedAttributes
+    attributes: UsedAttributes,
+    bound: Bound
 )
 
 /** What a query reads; travels with its plan so that each execution can be judged and recorded.

@@ -13,7 +13,7 @@ object Revocation {
   def check(governed: GovernedSession, reads: QueryReads): Unit =
     if (governed.engine.epoch != reads.epoch) {
       reads.tables.foreach { read =>
-        val now = governed.decide(read.table, read.asked, read.rights, read.fields)
+        val now = governed.decide(read.table, read.asked, read.rights, read.fields, read.bound)
         if (!now.isReadable) throw Refusals.of(governed, read.table, read.rights, now)
         if (!same(now, read.decision) || !read.attributes.holdFor(governed.engine)) {
           throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)

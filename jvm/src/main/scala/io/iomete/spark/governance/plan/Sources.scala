@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
+import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import org.apache.iceberg.BaseMetadataTable
 import org.apache.iceberg.spark.PathIdentifier
 import org.apache.iceberg.spark.source.{SparkChangelogTable, SparkTable}
@@ -28,6 +29,7 @@ import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRela
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
 import org.apache.spark.sql.execution.streaming.sources.MemoryPlan
+import org.apache.spark.sql.sources.BaseRelation
 import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 
 /** What a leaf of a plan reads, as policies see it. */
@@ -44,12 +46,14 @@ object Source {
     *   the version that is read, where the format has versions
     * @param types
     *   of columns whose fields are called otherwise today: with the names that policies know
+    * @param bound
+    *   what else policies may call the table and its columns
     */
   final case class OfTable(
       table: TableResource,
       columns: Seq[(AttributeReference, Option[String])],
       snapshot: Option[String]
-  )(val types: Map[ExprId, DataType])
+  )(val types: Map[ExprId, DataType], val bound: Bound)
       extends Source {
 
     /** Names of the columns, as policies know them. */
@@ -118,11 +122,14 @@ object Source {
         case iceberg: SparkTable =>
           val snapshot = Option(iceberg.snapshotId)
             .orElse(Option(iceberg.table.currentSnapshot).map(s => Long.box(s.snapshotId)))
-          tableOf(name, iceberg).fold[Source](Unknown("a table under another one's name"))(
-            ofColumns(_, output, snapshot.map(_.toString), IcebergColumns.namesToday(iceberg))
-          )
-        case delta: DeltaTableV2 => ofColumns(name.table, output, None, DeltaColumns.namesToday(delta))
-        case _                   => ofColumns(name.table, output, None, NamesToday.same)
+          tableOf(name, iceberg).fold[Source](Unknown("a table under another one's name")) { table =>
+            val bound = Bound.of(table, TableIdentity.of(iceberg))
+            ofColumns(table, output, snapshot.map(_.toString), IcebergColumns.namesToday(iceberg, bound), bound)
+          }
+        case delta: DeltaTableV2 =>
+          val bound = Bound.of(name.table, TableIdentity.of(delta))
+          ofColumns(name.table, output, None, DeltaColumns.namesToday(delta, bound), bound)
+        case _ => ofColumns(name.table, output, None, NamesToday.same, Bound.byName)
       }
     case _ => Unknown(table.getClass.getSimpleName)
   }
@@ -131,7 +138,8 @@ object Source {
       table: TableResource,
       output: Seq[AttributeReference],
       snapshot: Option[String],
-      today: NamesToday
+      today: NamesToday,
+      bound: Bound
   ): OfTable = {
     val columns = output.map {
       case a @ MetadataAttribute(_) => (a, None, a.dataType)
@@ -140,7 +148,8 @@ object Source {
         (a, Some(name), dataType)
     }
     OfTable(table, columns.map { case (a, name, _) => a -> name }, snapshot)(
-      columns.collect { case (a, _, dataType) if dataType != a.dataType => a.exprId -> dataType }.toMap
+      columns.collect { case (a, _, dataType) if dataType != a.dataType => a.exprId -> dataType }.toMap,
+      bound
     )
   }
 
@@ -166,7 +175,7 @@ object Source {
     case base =>
       relation.catalogTable match {
         case Some(table) =>
-          ofCatalogTable(table, relation.output, DeltaVersions.of(base), DeltaColumns.namesToday(base))
+          ofCatalogTable(table, relation.output, DeltaVersions.of(base), Some(base))
         case None =>
           base match {
             case files: HadoopFsRelation => OfPaths(files.location.rootPaths.map(_.toString).toSeq)
@@ -179,21 +188,19 @@ object Source {
       table: CatalogTable,
       output: Seq[Attribute],
       snapshot: Option[String],
-      today: NamesToday = NamesToday.same
+      relation: Option[BaseRelation] = None
   ): Source =
     table.identifier.database match {
       case Some("delta") | None => pathOf(table)
       case Some(database) =>
-        ofColumns(
-          ResourceNames.table(
-            table.identifier.catalog.getOrElse(ResourceNames.sessionCatalog),
-            Seq(database),
-            table.identifier.table
-          ),
-          output.collect { case a: AttributeReference => a },
-          snapshot,
-          today
+        val name = ResourceNames.table(
+          table.identifier.catalog.getOrElse(ResourceNames.sessionCatalog),
+          Seq(database),
+          table.identifier.table
         )
+        val bound = Bound.of(name, relation.flatMap(TableIdentity.of))
+        val today = relation.fold(NamesToday.same)(DeltaColumns.namesToday(_, bound))
+        ofColumns(name, output.collect { case a: AttributeReference => a }, snapshot, today, bound)
     }
 
   private def pathOf(table: CatalogTable): Source =
@@ -231,7 +238,6 @@ object StructFields {
 
 private object DeltaVersions {
   import org.apache.spark.sql.delta.files.TahoeLogFileIndex
-  import org.apache.spark.sql.sources.BaseRelation
 
   def of(relation: BaseRelation): Option[String] = relation match {
     case files: HadoopFsRelation =>

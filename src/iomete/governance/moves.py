@@ -1,0 +1,242 @@
+"""Policies, tags and owners follow tables that got other names.
+
+Spark tells what a table was called and what it is called by now; from that moment on it lets the
+policies of both names hold. Here they are given the new name, in one transaction, and from the version
+of governance on that this makes, Spark goes by the new name alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from iomete.catalog.governed_names import GovernedTable
+from iomete.catalog.moves import move_owners, move_tags
+from iomete.governance import counters
+from iomete.governance.documents import SERVICE, Document
+from iomete.governance.founding import found
+from iomete.governance.moved_documents import (
+    TableMove,
+    derived_documents,
+    is_on,
+    moved_document,
+    protections,
+)
+from iomete.governance.moved_expressions import UnsureExpressionError
+from iomete.governance.policy_records import (
+    Change,
+    Policy,
+    insert_policy,
+    read_policies,
+    replace_policy,
+    taken_names,
+)
+from iomete.governance.tables import known_tables, policies, table_moves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iomete.store import Store
+
+ABANDONED = timedelta(minutes=1)
+"""After this a rename that began has ended, or its process has; then both names are protected."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A table as policies call it, under its identity."""
+
+    identity: str
+    since: int
+    table: GovernedTable
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Changes:
+    """What a move makes of policies: documents in the place of others, and new ones."""
+
+    replaced: list[tuple[Policy, Document]]
+    added: list[Document]
+
+
+def has_moves(store: Store) -> bool:
+    """Tell whether there are renames that policies haven't followed."""
+    with store.read() as connection:
+        return connection.execute(sa.select(table_moves.c.move_id).limit(1)).first() is not None
+
+
+def carry_out_moves(store: Store) -> int:
+    """Have policies, tags and owners follow every rename that Spark has told; return how many.
+
+    A move that a policy's SQL stands in the way of is left: Spark goes on to let the policies of
+    both names hold.
+    """
+    found(store)
+    with store.write() as connection:
+        rows = connection.execute(
+            sa.select(table_moves).order_by(table_moves.c.recorded_at, table_moves.c.move_id)
+        ).all()
+        return sum(_Carrying(connection, row).carry_out() for row in rows)
+
+
+class _Carrying:
+    """One move, in a transaction."""
+
+    def __init__(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
+        self._connection = connection
+        self._row = row
+        self._known = None if row.identity is None else _newest(connection, row.identity)
+        self._new = GovernedTable(row.to_catalog, row.to_namespace, row.to_table)
+
+    def carry_out(self) -> bool:
+        """Carry it out if it is time, and forget it; tell whether something changed."""
+        row = self._row
+        is_begun = row.state == "begun"
+        if is_begun and datetime.now(UTC) - row.recorded_at < ABANDONED:
+            return False
+        move = self._move()
+        if move is None:
+            self._forget()
+            return False
+        others = self._others_of(move.old)
+        # Another table may be meant by the old name, unless a statement has named this one.
+        is_copy = is_begun or (row.kind == "found" and bool(others))
+        try:
+            changes = self._changes(move, is_copy=is_copy)
+        except UnsureExpressionError as error:
+            logger.warning(
+                "`%s` was renamed from `%s`, and a policy's SQL can't be made to follow: `%s`. Both "
+                "names are protected; change the policy.",
+                move.new.full_name,
+                move.old.full_name,
+                error,
+            )
+            return False
+        self._apply(move, changes, is_copy=is_copy)
+        since = counters.next_value(self._connection, counters.VERSION)
+        if self._known is not None:
+            columns = {**self._known.columns, **json.loads(row.columns)}
+            _bind(self._connection, self._known.identity, since, move.new, columns)
+        if not is_copy and move.old != move.new:
+            for other in others:
+                _bind(self._connection, other.identity, since, move.new, other.columns)
+        self._forget()
+        return True
+
+    def _move(self) -> TableMove | None:
+        """Return what there is to do; None if somebody has done it, or it was another table."""
+        row = self._row
+        if row.identity is None:
+            old = GovernedTable(row.from_catalog, row.from_namespace, row.from_table)
+            return TableMove(old=old, new=self._new, columns={}) if old != self._new else None
+        if self._known is None or self._known.since != row.since:
+            return None
+        today = json.loads(row.columns)
+        columns = {
+            path: today[number]
+            for number, path in self._known.columns.items()
+            if today.get(number, path) != path
+        }
+        if self._known.table == self._new and not columns:
+            return None
+        return TableMove(old=self._known.table, new=self._new, columns=columns)
+
+    def _others_of(self, table: GovernedTable) -> list[_Known]:
+        """Return further tables that policies call so."""
+        identities = self._connection.execute(
+            sa.select(known_tables.c.identity)
+            .filter_by(catalog=table.catalog, namespace=table.namespace, table_name=table.table)
+            .distinct()
+        ).scalars()
+        own = None if self._known is None else self._known.identity
+        found = (_newest(self._connection, identity) for identity in identities.all())
+        return [
+            known
+            for known in found
+            if known is not None and known.table == table and known.identity != own
+        ]
+
+    def _changes(self, move: TableMove, *, is_copy: bool) -> _Changes:
+        replaced: list[tuple[Policy, Document]] = []
+        added: list[Document] = []
+        candidates = read_policies(
+            self._connection,
+            policies.c.service == SERVICE,
+            sa.or_(policies.c.target == move.old.full_name, policies.c.is_pattern),
+        )
+        for policy in candidates:
+            if not is_on(policy.document, move.old):
+                added.extend(derived_documents(policy.document, move))
+            elif not is_copy:
+                replaced.append((policy, moved_document(policy.document, move)))
+            elif (kept := protections(policy.document)) is not None:
+                added.append(moved_document(kept, move))
+        return _Changes(replaced=replaced, added=added)
+
+    def _apply(self, move: TableMove, changes: _Changes, *, is_copy: bool) -> None:
+        author = self._row.principal
+        for policy, document in changes.replaced:
+            replace_policy(self._connection, policy, document, author=author, change=Change.MOVED)
+        for document in changes.added:
+            fresh = {k: v for k, v in document.items() if k not in {"id", "version", "guid"}}
+            named = fresh | {"name": self._free_name(document["name"])}
+            insert_policy(self._connection, named, author=author, change=Change.MOVED)
+        move_tags(self._connection, move.old, move.new, move.columns, keep=is_copy)
+        if not is_copy and move.old != move.new:
+            move_owners(self._connection, move.old, move.new)
+
+    def _free_name(self, name: str) -> str:
+        number, free = 1, name
+        while taken_names(self._connection, {free}):
+            number += 1
+            free = f"{name} {number}"
+        return free
+
+    def _forget(self) -> None:
+        self._connection.execute(sa.delete(table_moves).filter_by(move_id=self._row.move_id))
+
+
+def _newest(connection: sa.Connection, identity: str) -> _Known | None:
+    row = connection.execute(
+        sa.select(known_tables)
+        .filter_by(identity=identity)
+        .order_by(known_tables.c.since.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return _Known(
+        identity=row.identity,
+        since=row.since,
+        table=GovernedTable(row.catalog, row.namespace, row.table_name),
+        columns=json.loads(row.columns),
+    )
+
+
+def _bind(
+    connection: sa.Connection,
+    identity: str,
+    since: int,
+    table: GovernedTable,
+    columns: Mapping[str, str],
+) -> None:
+    """Have policies call a table so from a version on."""
+    connection.execute(sa.delete(known_tables).filter_by(identity=identity, since=since))
+    connection.execute(
+        sa.insert(known_tables).values(
+            identity=identity,
+            since=since,
+            catalog=table.catalog,
+            namespace=table.namespace,
+            table_name=table.table,
+            columns=json.dumps(columns),
+        )
+    )
