@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from iomete.catalog.governed_names import GovernedTable
 from iomete.governance.documents import (
     DENIED,
     DENY_EXCEPTIONS,
@@ -22,6 +20,11 @@ from iomete.governance.moved_expressions import moved_expression
 from iomete.governance.patterns import has_wildcard, patterns_meet
 from iomete.governance.principal_names import USER_TOKENS
 from iomete.governance.targets import ANY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from iomete.catalog.governed_names import GovernedTable
 
 LAST = "~ "
 """What names of derived policies begin with. Of equal ones Ranger asks by name, and what was on the

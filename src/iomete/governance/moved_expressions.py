@@ -31,11 +31,16 @@ _UNSURE = frozenset({"select", "with", "from", "over", "interval", "as", "table"
 """Words around which others needn't be columns."""
 
 _NO_COLUMNS = frozenset(
-    "and or not in is null like ilike rlike between case when then else end true false cast exists "
-    "date timestamp array map struct int bigint string double float decimal boolean binary any all "
-    "some escape div current_user current_date current_timestamp year month day hour minute second "
-    "week quarter unknown distinct collate".split()
+    [
+        *("and", "or", "not", "in", "is", "null", "like", "ilike", "rlike", "between", "escape"),
+        *("case", "when", "then", "else", "end", "true", "false", "exists", "any", "all", "some"),
+        *("cast", "date", "timestamp", "array", "map", "struct", "int", "bigint", "string"),
+        *("double", "float", "decimal", "boolean", "binary", "div", "distinct", "collate"),
+        *("current_user", "current_date", "current_timestamp", "unknown"),
+        *("year", "quarter", "month", "week", "day", "hour", "minute", "second"),
+    ]
 )
+"""Words that an expression may hold without meaning a column that is called so."""
 
 
 class UnsureExpressionError(Exception):

@@ -1,8 +1,8 @@
 """Policies, tags and owners follow tables that got other names.
 
 Spark tells what a table was called and what it is called by now; from that moment on it lets the
-policies of both names hold. Here they are given the new name, in one transaction, and from the version
-of governance on that this makes, Spark goes by the new name alone.
+policies of both names hold. Here they are given the new name, in one transaction, and from the
+version of governance on that this makes, Spark goes by the new name alone.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from iomete.governance.policy_records import (
     taken_names,
 )
 from iomete.governance.tables import known_tables, policies, table_moves
+from iomete.names import quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +114,8 @@ class _Carrying:
             changes = self._changes(move, is_copy=is_copy)
         except UnsureExpressionError as error:
             logger.warning(
-                "`%s` was renamed from `%s`, and a policy's SQL can't be made to follow: `%s`. Both "
-                "names are protected; change the policy.",
+                "`%s` was renamed from `%s`, and a policy's SQL can't be made to follow: `%s`. "
+                "Both names are protected; change the policy.",
                 move.new.full_name,
                 move.old.full_name,
                 error,
@@ -170,7 +171,7 @@ class _Carrying:
         candidates = read_policies(
             self._connection,
             policies.c.service == SERVICE,
-            sa.or_(policies.c.target == move.old.full_name, policies.c.is_pattern),
+            sa.or_(policies.c.target.in_(_with_those_above(move.old)), policies.c.is_pattern),
         )
         for policy in candidates:
             if not is_on(policy.document, move.old):
@@ -202,6 +203,12 @@ class _Carrying:
 
     def _forget(self) -> None:
         self._connection.execute(sa.delete(table_moves).filter_by(move_id=self._row.move_id))
+
+
+def _with_those_above(table: GovernedTable) -> list[str]:
+    """Return the full names of a table, its namespaces and its catalog."""
+    parts = (table.catalog, *table.namespace.split("."), table.table)
+    return [quote_parts(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def _newest(connection: sa.Connection, identity: str) -> _Known | None:

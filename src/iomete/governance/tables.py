@@ -163,7 +163,7 @@ table_moves = sa.Table(
     sa.Column("principal", sa.Text, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
 )
-"""One row per rename that policies, tags and owners haven't followed yet; written by Spark. `state`
-is `begun` or `done`; `kind` is `statement`, or `found` for what another program did. `since` is that
-of the known table it is about; views, and formats that know no identity, have none. `columns` are as
-in `known_tables`, as they are by now."""
+"""One row per rename that policies, tags and owners haven't followed yet; written by Spark.
+`state` is `begun` or `done`; `kind` is `statement`, or `found` for what another program did.
+`since` is that of the known table it is about; views, and formats that know no identity, have none.
+`columns` are as in `known_tables`, as they are by now."""

@@ -262,7 +262,9 @@ def test_columns_renamed_by_another_program_keep_their_masks_at_once(
         update.rename_column("ssn", "open")
         update.rename_column("region", "area")
     assert [(r["id"], r["open"]) for r in rows(reader, people)] == [(1, None), (2, None)]
-    eventually(lambda: "area = 'EU'" in str(lake.policies.list(resource=people, kind="filter")[0].document))
+    eventually(
+        lambda: "area = 'EU'" in str(lake.policies.list(resource=people, kind="filter")[0].document)
+    )
     assert [(r["id"], r["open"]) for r in rows(reader, people)] == [(1, None), (2, None)]
 
 
@@ -306,7 +308,9 @@ def test_an_expression_that_cannot_follow_keeps_the_table_protected(
 ) -> None:
     name = newcomer()
     lake.policies.grant("select", on=namespace, to=name)
-    lake.policies.filter_rows(people, f"region IN (SELECT region FROM {people} WHERE id = 1)", to=name)
+    lake.policies.filter_rows(
+        people, f"region IN (SELECT region FROM {people} WHERE id = 1)", to=name
+    )
     lake.policies.mask(people, "ssn", "nullify", to=name)
     lake.sql(f"ALTER TABLE {people} RENAME COLUMN ssn TO open")
     lake.sql(f"ALTER TABLE {people} RENAME COLUMN region TO area")
@@ -320,7 +324,7 @@ def test_an_expression_that_cannot_follow_keeps_the_table_protected(
 
 @pytest.mark.parametrize("mapping", [False, True])
 def test_delta_tables_and_columns_keep_their_policies(
-    lake: iomete.Lakehouse, newcomer: Newcomer, namespace: str, mapping: bool
+    lake: iomete.Lakehouse, newcomer: Newcomer, namespace: str, *, mapping: bool
 ) -> None:
     name = newcomer()
     database = f"spark_catalog.{namespace.split('.')[1]}"
@@ -351,8 +355,11 @@ def test_parquet_tables_and_views_keep_their_policies(
     lake.sql(f"CREATE TABLE {database}.t USING parquet AS SELECT 1 AS id, '111-11-1111' AS ssn")
     lake.sql(f"CREATE VIEW {database}.v AS SELECT id, ssn FROM {people}")
     lake.sql(f"CREATE VIEW {namespace}.w AS SELECT id, ssn FROM {people}")
-    for thing, new in ((f"{database}.t", f"{database}.t2"), (f"{database}.v", f"{database}.v2"),
-                       (f"{namespace}.w", f"{namespace}.w2")):
+    for thing, new in (
+        (f"{database}.t", f"{database}.t2"),
+        (f"{database}.v", f"{database}.v2"),
+        (f"{namespace}.w", f"{namespace}.w2"),
+    ):
         lake.policies.grant("select", on=thing.rsplit(".", 1)[0], to=name)
         lake.policies.mask(thing, "ssn", "nullify", to=name)
         kind = "TABLE" if thing.endswith("t") else "VIEW"
