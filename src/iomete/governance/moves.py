@@ -177,7 +177,9 @@ class _Carrying:
             if not is_on(policy.document, move.old):
                 added.extend(derived_documents(policy.document, move))
             elif not is_copy:
-                replaced.append((policy, moved_document(policy.document, move)))
+                document = moved_document(policy.document, move)
+                if document != policy.document:
+                    replaced.append((policy, document))
             elif (kept := protections(policy.document)) is not None:
                 added.append(moved_document(kept, move))
         return _Changes(replaced=replaced, added=added)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
+from pyiceberg.table import Table
 from pyspark.errors import AnalysisException
 
 import iomete
 from iomete.errors import IometeError
+from iomete.governance.tables import known_tables
 from spark.governance.conftest import Newcomer
 
 SSNS = {"111-11-1111", "222-22-2222", "333-33-3333"}
@@ -29,7 +32,7 @@ def rows(reader: iomete.Lakehouse, table: str) -> list[dict[str, object]]:
     return [row.asDict(recursive=True) for row in reader.table(table).orderBy("id").collect()]
 
 
-def fields(lake: iomete.Lakehouse, table: str) -> object:
+def in_pyiceberg(lake: iomete.Lakehouse, table: str) -> Table:
     """The table as PyIceberg has it, for what another program does to it."""
     _, namespace, name = table.split(".")
     return lake.catalog.iceberg("lake").load_table((namespace, name))
@@ -258,7 +261,7 @@ def test_columns_renamed_by_another_program_keep_their_masks_at_once(
     reader = lake.as_principal(asker)
     rows(reader, people)
     eventually(lambda: is_known(lake, people))
-    with fields(lake, people).update_schema() as update:  # type: ignore[attr-defined]
+    with in_pyiceberg(lake, people).update_schema() as update:
         update.rename_column("ssn", "open")
         update.rename_column("region", "area")
     assert [(r["id"], r["open"]) for r in rows(reader, people)] == [(1, None), (2, None)]
@@ -274,9 +277,9 @@ def test_columns_that_another_program_swaps_swap_their_masks(
     reader = lake.as_principal(asker)
     rows(reader, people)
     eventually(lambda: is_known(lake, people))
-    with fields(lake, people).update_schema() as update:  # type: ignore[attr-defined]
+    with in_pyiceberg(lake, people).update_schema() as update:
         update.rename_column("ssn", "between")
-    with fields(lake, people).update_schema() as update:  # type: ignore[attr-defined]
+    with in_pyiceberg(lake, people).update_schema() as update:
         update.rename_column("name", "ssn")
         update.rename_column("between", "name")
     assert not SSNS & {row["name"] for row in rows(reader, people)}
@@ -392,10 +395,6 @@ def test_a_failed_rename_changes_nothing(lake: iomete.Lakehouse, people: str, as
 
 def is_known(lake: iomete.Lakehouse, table: str) -> bool:
     """Whether the store has the table, which a read has it learn a moment later."""
-    import sqlalchemy as sa
-
-    from iomete.governance.tables import known_tables
-
     with lake._parts.store.read() as connection:
         names = connection.execute(
             sa.select(known_tables.c.namespace, known_tables.c.table_name)

@@ -61,8 +61,8 @@ final class KnownTables(
         val first = boundBy(found, table, identity, now)
         if (first.isByName) first else boundBy(again(identity.key, found), table, identity, now)
       }
-      if (bound.isByName && !isSilent) keep((identity.key, table), Settled(identity.shape, now, bound))
-      else found(table, identity.key)
+      if (!bound.isByName) found(table, identity.key)
+      else if (!isSilent) keep((identity.key, table), Settled(identity.shape, now, bound))
       bound
     }
   }

@@ -14,7 +14,7 @@ final class LoadedTables(session: SparkSession) {
   def identityOf(table: TableResource): Option[TableIdentity] = {
     val classic = session.asInstanceOf[ClassicSession]
     classic.withActive {
-      classic.sessionState.catalogManager.catalog(table.catalog) match {
+      Try(classic.sessionState.catalogManager.catalog(table.catalog)).toOption.flatMap {
         case catalog: TableCatalog =>
           val name = Identifier.of(table.namespace.split('.'), table.table)
           Try(catalog.loadTable(name)).toOption.flatMap(TableIdentity.of)
