@@ -292,7 +292,14 @@ private[governance] object BaseTables {
   import org.apache.iceberg.spark.source.SparkTable
   import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
 
-  def columnsOf(leaf: LogicalPlan): (Seq[String], Seq[String]) = {
+  def columnsOf(leaf: LogicalPlan): (Seq[String], Seq[String]) = leaf match {
+    case changes: LogicalRelation => // of a Delta table
+      val columns = changes.output
+      (columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
+    case other => ofMetadataTable(other)
+  }
+
+  private def ofMetadataTable(leaf: LogicalPlan): (Seq[String], Seq[String]) = {
     val relation = leaf match {
       case r: DataSourceV2Relation     => Some((r.catalog, r.identifier))
       case r: DataSourceV2ScanRelation => Some((r.relation.catalog, r.relation.identifier))

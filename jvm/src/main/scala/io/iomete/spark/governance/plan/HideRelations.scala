@@ -2,6 +2,7 @@ package io.iomete.spark.governance.plan
 
 import java.util.Locale
 
+import scala.jdk.CollectionConverters._
 import scala.util.Try
 
 import io.iomete.spark.errors.IometeErrors
@@ -12,7 +13,9 @@ import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
@@ -45,6 +48,9 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           IcebergSources.nameIn(session, source) match {
             case Some(name) if !governed.mayKnow(name) =>
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
+            // Spark gives the stream of a source no name, by which its policies could be found.
+            case Some(name) if source.isStreaming =>
+              VisibleColumns(IcebergSources.asNamed(source), Some(name), None)
             case _ => VisibleColumns(source, None, None)
           }
         case leaf if leaf.children.isEmpty && isTable(leaf) =>
@@ -162,6 +168,14 @@ private object IcebergSources {
       case parts if parts.exists(part => part.contains('/')) => None
       case parts                                             => RelationName.of(session, parts)
     }
+
+  /** The table as `readStream.table` names it. */
+  def asNamed(source: UnresolvedDataSource): UnresolvedRelation = {
+    val options = source.options.toMap.filterNot { case (key, _) => key.equalsIgnoreCase("path") }
+    CurrentOrigin.withOrigin(source.origin) {
+      UnresolvedRelation(parts(source), new CaseInsensitiveStringMap(options.asJava), isStreaming = true)
+    }
+  }
 
   def parts(source: UnresolvedDataSource): Seq[String] =
     if (providers(source.format.toLowerCase(Locale.ROOT))) {

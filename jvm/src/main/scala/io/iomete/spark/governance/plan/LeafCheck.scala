@@ -3,11 +3,17 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.execution.datasources.LogicalRelation
 
 /** Whether a leaf may be read at all by the one who asks, whatever columns will be used. */
 final class LeafCheck(governed: GovernedSession) {
 
-  def check(leaf: LogicalPlan): Unit = Source.of(leaf) match {
+  def check(leaf: LogicalPlan): Unit = leaf match {
+    case files: LogicalRelation if DeltaInternals.isPartOfStream(files) => () // judged with the stream
+    case other                                                          => check(other, Source.of(other))
+  }
+
+  private def check(leaf: LogicalPlan, source: Source): Unit = source match {
     case Source.Local => ()
     case source @ Source.OfTable(table, _, _) =>
       val decision = governed.decide(source, governed.rights)

@@ -6,7 +6,6 @@ import scala.jdk.CollectionConverters._
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
-import io.iomete.spark.governance.decisions.CombinedDecision
 import org.apache.spark.sql.catalyst.catalog.CatalogTable
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.delta.files.TahoeFileIndex

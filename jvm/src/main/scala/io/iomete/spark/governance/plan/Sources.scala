@@ -19,12 +19,12 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
 import org.apache.spark.sql.connector.write.RowLevelTarget
-import org.apache.spark.sql.delta.DeltaLogFileIndex
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
+import org.apache.spark.sql.delta.commands.cdc.CDCReader.DeltaCDFRelation
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 import org.apache.spark.sql.execution.adaptive.LogicalQueryStage
 import org.apache.spark.sql.execution.columnar.InMemoryRelation
-import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
+import org.apache.spark.sql.execution.datasources.{FileIndex, HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
 import org.apache.spark.sql.execution.streaming.sources.MemoryPlan
@@ -160,9 +160,14 @@ object Source {
     }
 
   private def ofV1(relation: LogicalRelation): Source = relation.relation match {
-    case files: HadoopFsRelation
-        if relation.catalogTable.isEmpty && files.location.isInstanceOf[DeltaLogFileIndex] =>
-      Local // Delta reads its own log; no name leads there
+    case _ if DeltaInternals.isReadForAnother(relation) => Local
+    case _: DeltaCDFRelation =>
+      relation.catalogTable.fold[Source](Unknown("changes of a table without a name")) { table =>
+        ofCatalogTable(table, relation.output, None) match {
+          case OfTable(name, _, _) => OfMetadata(name, "changes")
+          case other               => other
+        }
+      }
     case base =>
       relation.catalogTable match {
         case Some(table) =>
@@ -226,6 +231,32 @@ object StructFields {
       }
     case ArrayType(element, _) => of(column, element)
     case _                     => Nil
+  }
+}
+
+/** What Delta reads to answer a query about a table, in queries of its own; no name leads there. */
+private[plan] object DeltaInternals {
+  import org.apache.spark.sql.delta.DeltaLogFileIndex
+  import org.apache.spark.sql.delta.files._
+
+  /** Its log, and the files of changes, whose rows come out of a [[DeltaCDFRelation]] that was governed. */
+  def isReadForAnother(relation: LogicalRelation): Boolean =
+    relation.catalogTable.isEmpty && (indexOf(relation) match {
+      case Some(_: DeltaLogFileIndex)                                                => true
+      case Some(_: CdcAddFileIndex | _: TahoeChangeFileIndex | _: TahoeRemoveFileIndex) => !relation.isStreaming
+      case _                                                                         => false
+    })
+
+  /** A stream's next files, to which Spark adds the table that they are of before it plans them. */
+  def isPartOfStream(relation: LogicalRelation): Boolean =
+    relation.isStreaming && relation.catalogTable.isEmpty && (indexOf(relation) match {
+      case Some(_: TahoeFileIndex) => true
+      case _                       => false
+    })
+
+  private def indexOf(relation: LogicalRelation): Option[FileIndex] = relation.relation match {
+    case files: HadoopFsRelation => Some(files.location)
+    case _                       => None
   }
 }
 
