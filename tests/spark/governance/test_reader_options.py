@@ -66,7 +66,9 @@ def test_a_named_table_is_read_where_it_is(
     lake.policies.grant("select", on=shown, to=reader_name)
     more = {f"option{n}": "1" for n in range(5)}  # more of them come in another order
     assert refusal(lambda: reader.read.options(**{key: str(folder)}).table(shown)) == REFUSED
-    assert refusal(lambda: reader.read.options(**more, **{key: str(folder)}).table(shown)) == REFUSED
+    assert (
+        refusal(lambda: reader.read.options(**more, **{key: str(folder)}).table(shown)) == REFUSED
+    )
     with_options = f"SELECT * FROM {shown} WITH (`{key}` = '{folder}')"
     assert refusal(lambda: reader.sql(with_options)) == REFUSED
 

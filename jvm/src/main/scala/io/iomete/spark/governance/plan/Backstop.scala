@@ -34,7 +34,7 @@ final case class Backstop(session: SparkSession) extends Strategy {
   /** Puts the gate above a query, where each execution passes. */
   private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] = {
     CachedQueries.in(root).foreach(_.fillsCache = true)
-    val record = QueryReads.of(root)
+    val record = QueryReads.of(root).orElse(CachedQueries.answering(root, governed))
     if (record.isEmpty && !Commands.isCommand(root) && !QueryReads.isCovered(root)) {
       Unrecorded.check(root, governed)
     }
@@ -130,6 +130,15 @@ private object Unrecorded {
 
 /** The queries that fill the caches which a plan reads. */
 private object CachedQueries {
+
+  /** What a query reads that Spark answers from its cache as a whole, top, record and all.
+    *
+    * It was found equal to the one that fills the cache after both were governed, so it reads the same.
+    */
+  def answering(root: LogicalPlan, governed: GovernedSession): Option[QueryReads] = root match {
+    case cached: InMemoryRelation => of(cached).map(Revocation.readBy(governed, _)).reduceOption(_ ++ _)
+    case _                        => None
+  }
 
   def in(root: LogicalPlan): Seq[QueryReads] =
     root.collectWithSubqueries { case cached: InMemoryRelation => of(cached) }.flatten

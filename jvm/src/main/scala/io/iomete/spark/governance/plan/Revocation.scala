@@ -19,12 +19,31 @@ object Revocation {
           throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
         }
       }
-      reads.paths.foreach { path =>
-        if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
-          throw IometeErrors.pathDenied(governed.principal, "read", path)
-        }
-      }
+      checkPaths(governed, reads.paths)
     }
+
+  /** What another principal has read, read by this one.
+    *
+    * Raises: as [[check]], unless both see the same.
+    */
+  def readBy(governed: GovernedSession, reads: QueryReads): QueryReads = {
+    val epoch = governed.engine.epoch // before any decision
+    val tables = reads.tables.map { read =>
+      val rights = read.rights.askedBy(governed.principal)
+      val now = governed.decide(read.table, read.asked, rights, read.fields)
+      if (!now.isReadable) throw Refusals.of(governed, read.table, rights, now)
+      if (!same(now, read.decision)) throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
+      read.copy(rights = rights, decision = now, attributes = UsedAttributes.of(governed.engine, now))
+    }
+    checkPaths(governed, reads.paths)
+    new QueryReads(tables, reads.paths, epoch, reads.columns)
+  }
+
+  private def checkPaths(governed: GovernedSession, paths: Seq[String]): Unit = paths.foreach { path =>
+    if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
+      throw IometeErrors.pathDenied(governed.principal, "read", path)
+    }
+  }
 
   /** Which policy says it doesn't matter, only what it says. */
   private def same(one: CombinedDecision, other: CombinedDecision): Boolean =
