@@ -1,4 +1,4 @@
-"""Options that a reader gives choose neither what is read in a table's stead nor what its columns are."""
+"""Options of a reader choose neither what is read in a table's stead nor what its columns are."""
 
 from __future__ import annotations
 
@@ -175,11 +175,11 @@ def test_options_that_choose_nothing_else_are_taken(
     for table in (delta, texts, people):
         lake.policies.grant("select", on=table, to=reader_name)
     lake.policies.mask(people, "ssn", "redact", to=reader_name)
-    read = reader.read
-    assert read.option("versionAsOf", "1").table(delta).count() == 1
-    assert read.option("sep", "|").table(texts).collect()[0].x is None  # all of it is theirs to see
+    assert reader.read.option("versionAsOf", "1").table(delta).count() == 1
+    cut = reader.read.option("sep", "|").table(texts)
+    assert cut.collect()[0].x is None  # all of it is theirs to see
     reader.conf.set("spark.sql.columnNameOfCorruptRecord", "x")
-    assert read.table(texts).count() == 1
+    assert reader.table(texts).count() == 1
     options = {"split-size": "1", "vectorization-enabled": "false", "branch": "main"}
-    assert read.options(**options).table(people).count() == 3
-    assert read.format("iceberg").options(**options).load(people).count() == 3
+    assert reader.read.options(**options).table(people).count() == 3
+    assert reader.read.format("iceberg").options(**options).load(people).count() == 3
