@@ -6,7 +6,7 @@ Lower layers ask without knowing who answers; governance answers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,35 +50,6 @@ class Gate(Protocol):
 
     def reads_plainly(self, table: Sequence[str], /) -> bool:
         """Tell whether a table is seen as it is: no column hidden or masked, no row filtered."""
-
-
-class Trail(Protocol):
-    """Where what one principal does is recorded, before it is done.
-
-    `resource` is what it is done to: a full name, a principal, a tag. `detail` is what else there
-    is to say.
-    """
-
-    def allowed(
-        self,
-        action: str,
-        resource: str,
-        *,
-        policies: Iterable[int] = (),
-        detail: str | None = None,
-    ) -> None:
-        """Record that something is done.
-
-        Raises:
-            AuditUnavailableError: It can't be recorded, and it must be.
-        """
-
-    def denied(self, action: str, resource: str, reason: str) -> None:
-        """Record that something was refused.
-
-        Raises:
-            AuditUnavailableError: It can't be recorded, and it must be.
-        """
 
 
 def operating_system_principal() -> Principal:

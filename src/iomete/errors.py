@@ -19,9 +19,6 @@
     ├── StillNeededError                      it can't go or change: something rests on it
     ├── AccessDeniedError (PermissionError)   the principal may not do this
     ├── PolicyPublishError (RuntimeError)     a change is saved, but not in force
-    ├── PoliciesElsewhereError                policies come from elsewhere, and change there only
-    ├── RangerError (ConnectionError)         Ranger Admin can't be reached, or refuses
-    ├── AuditUnavailableError (OSError)       it can't be recorded, so it isn't done
     ├── LakehouseFolderError (OSError)        the lakehouse folder can't be used
     ├── EngineError (RuntimeError)            Spark can't be started or used
     │   ├── JavaNotFoundError
@@ -148,18 +145,6 @@ class PolicyPublishError(IometeError, RuntimeError):
     """A change of governance is saved, but Spark doesn't go by it yet."""
 
 
-class PoliciesElsewhereError(IometeError):
-    """Policies come from a Ranger Admin, and can be changed there only."""
-
-
-class RangerError(IometeError, ConnectionError):
-    """Ranger Admin can't be reached, or refuses what it is asked for."""
-
-
-class AuditUnavailableError(IometeError, OSError):
-    """Its audit event can't be written, and `audit.required` is set: it wasn't done."""
-
-
 class LakehouseFolderError(IometeError, OSError):
     """The lakehouse folder can't be made, read or written."""
 
@@ -274,9 +259,6 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     QueryDeniedError: Outcome(exit_code=9, http_status=403),
     StillNeededError: Outcome(exit_code=10, http_status=409),
     PolicyPublishError: Outcome(exit_code=11, http_status=503),
-    PoliciesElsewhereError: Outcome(exit_code=10, http_status=409),
-    RangerError: Outcome(exit_code=12, http_status=502),
-    AuditUnavailableError: Outcome(exit_code=13, http_status=503),
 }
 """Exit code of the CLI and HTTP status, by error class; a subclass takes its nearest base's."""
 

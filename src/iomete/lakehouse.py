@@ -11,15 +11,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from iomete.access import Principal
-from iomete.engine import (
-    Engine,
-    IcebergCatalog,
-    SparkGate,
-    SparkGovernance,
-    TableChecks,
-    translate_errors,
+from iomete.engine import Engine, IcebergCatalog, SparkGate, TableChecks, translate_errors
+from iomete.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    EngineError,
+    PrincipalNotFoundError,
 )
-from iomete.errors import ConfigurationError, EngineError
 from iomete.names import CatalogName, NamespaceName, TableName
 
 if TYPE_CHECKING:
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
     from iomete.folder import LakehouseFolder
     from iomete.governance import Administration, Policies, Principals, Publisher
     from iomete.governance.audit import Audit
-    from iomete.governance.audit_keeper import AuditKeeper
-    from iomete.governance.audit_log import AuditLog
-    from iomete.governance.audit_writer import SpoolWriter
-    from iomete.governance.ranger import OutsidePolicies
     from iomete.settings import LoadedSettings
     from iomete.store import Store
 
@@ -50,9 +44,6 @@ class Parts:
     store: Store
     catalogs: list[IcebergCatalog]
     publisher: Publisher
-    governance: SparkGovernance
-    spool_writer: SpoolWriter
-    audit_keeper: AuditKeeper
     is_open: bool = True
 
 
@@ -135,7 +126,6 @@ class Lakehouse:
             spark=lambda: self.spark,
             owners=lambda: Owners(self._administration, TableChecks(lambda: self.spark)),
             gate=SparkGate(lambda: self.spark),
-            trail=self._trail,
         )
 
     @cached_property
@@ -150,37 +140,21 @@ class Lakehouse:
         """Who may do what, and see what. For admins."""
         from iomete.governance import Policies
 
-        return Policies(
-            self._administration,
-            PolicyChecks(self),
-            ranger=self.settings.settings.governance.ranger,
-            outside=self._outside,
-            engine=self._parts.governance,
-        )
+        return Policies(self._administration, PolicyChecks(self))
 
     @cached_property
     def tags(self) -> Tags:
         """Tags, and what they are attached to. For admins."""
         from iomete.catalog import Tags
-        from iomete.governance.ranger import OutsideAdministration
 
-        changes = self._administration
-        if self._outside is not None:
-            changes = OutsideAdministration(changes, self._outside)
-        return Tags(changes, TableChecks(lambda: self.spark))
+        return Tags(self._administration, TableChecks(lambda: self.spark))
 
     @cached_property
     def audit(self) -> Audit:
         """Who did what to which data, and what was refused. For admins and auditors."""
         from iomete.governance.audit import Audit
 
-        administration = self._administration
-        return Audit(
-            self._parts.store,
-            self._parts.folder.spool,
-            may_read=administration.require_auditor,
-            trail=self._trail,
-        )
+        return Audit(self._parts.store, self._parts.folder.spool, may_read=self._require_auditor)
 
     def as_principal(self, name: str) -> Lakehouse:
         """Return this lakehouse as somebody else sees it. For admins.
@@ -199,9 +173,8 @@ class Lakehouse:
         """
         if not self.is_usable:
             _ = self.spark  # says what is wrong
+        self._administration.require_admin("act for others")
         principal = Principal(name.removeprefix("user:"))
-        actor = self._administration
-        actor.require_admin("act for others", "principal.act_as", f"user:{principal}")
         engine = self._parts.engine
         with translate_errors():
             session = engine.new_session(principal)
@@ -268,8 +241,6 @@ class Lakehouse:
             if self._is_view or not self._parts.is_open:
                 return
             self._parts.is_open = False
-            self._parts.spool_writer.close()
-            self._parts.audit_keeper.stop()
             self._parts.store.close()
             self._parts.engine.stop()  # leaves alone what another process has started
 
@@ -277,27 +248,18 @@ class Lakehouse:
     def _administration(self) -> Administration:
         from iomete.governance import Administration
 
-        parts = self._parts
-        return Administration(parts.store, self._principal, parts.publisher, trail=self._trail)
+        return Administration(self._parts.store, self._principal, self._parts.publisher)
 
-    @cached_property
-    def _outside(self) -> OutsidePolicies | None:
-        """The Ranger Admin that policies come from, if they do."""
-        from iomete.governance.ranger import OutsidePolicies
-
-        settings = self.settings.settings.governance
-        return (
-            OutsidePolicies(settings, self._parts.folder.policies)
-            if settings.source == "ranger"
-            else None
-        )
-
-    @cached_property
-    def _trail(self) -> AuditLog:
-        from iomete.governance.audit_log import AuditLog
-
-        application = str(self._spark.sparkContext.applicationId)
-        return AuditLog(self._parts.spool_writer, self._principal, application=application)
+    def _require_auditor(self) -> None:
+        try:
+            roles = set(self.principals.roles_of(self.principal))
+        except (AccessDeniedError, PrincipalNotFoundError):  # nobody has registered them
+            roles = set()
+        if not {"admin", "auditor"} & roles:
+            raise AccessDeniedError(
+                f"`{self.principal}` may not read the audit trail.",
+                hint="ask an admin for the role `auditor`",
+            )
 
 
 class PolicyChecks(TableChecks):

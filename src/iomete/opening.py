@@ -5,9 +5,6 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
-from pydantic import SecretStr
-
-from iomete.access import Principal
 from iomete.engine import (
     Engine,
     IcebergCatalog,
@@ -28,16 +25,10 @@ from iomete.lakehouse import Lakehouse, Parts
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from iomete.access import Principal
     from iomete.folder import LakehouseFolder
     from iomete.governance import Publisher
-    from iomete.governance.audit_keeper import AuditKeeper
-    from iomete.governance.audit_writer import SpoolWriter
-    from iomete.settings import (
-        AuditSettings,
-        LoadedSettings,
-        RangerSettings,
-        Settings,
-    )
+    from iomete.settings import LoadedSettings
     from iomete.store import Store
 
 
@@ -61,8 +52,7 @@ def open_lakehouse(
         raise
     try:
         store = opening.result()
-        governance = SparkGovernance(engine)
-        publisher = _govern(governance, folder, store, loaded.settings)
+        publisher = _govern(engine, folder, store)
         with translate_errors():
             engine.bind_principal(principal)
             install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
@@ -70,7 +60,6 @@ def open_lakehouse(
         engine.stop()
         opening.abandon()
         raise
-    writer = _spool_writer(folder, loaded.settings.audit)
     parts = Parts(
         folder=folder,
         settings=loaded,
@@ -78,9 +67,6 @@ def open_lakehouse(
         store=store,
         catalogs=catalogs,
         publisher=publisher,
-        governance=governance,
-        spool_writer=writer,
-        audit_keeper=_keep_audit(store, folder, writer, loaded.settings.audit),
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
 
@@ -101,65 +87,16 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
     )
 
 
-def _govern(
-    governance: SparkGovernance, folder: LakehouseFolder, store: Store, settings: Settings
-) -> Publisher:
-    """Put policies in force; from here on each session is governed."""
+def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
+    """Put the policies of the store in force; from here on each session is governed."""
     from iomete.governance import Publisher, hash_key
 
     publisher = Publisher(store, folder.policies)
     publisher.ensure_published()
-    source = settings.governance
-    governance.start(
-        publisher.path,
-        hash_key=hash_key(store),
-        spool=folder.spool,
-        audit=settings.audit,
-        ranger=_ranger(source.ranger) if source.source == "ranger" else None,
-    )
-    governance.serve_audit(store.jdbc())
+    governance = SparkGovernance(engine)
+    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
     publisher.on_publish(governance.refresh)
     return publisher
-
-
-def _ranger(settings: RangerSettings) -> dict[str, str]:
-    """Return how Spark reaches Ranger Admin; handed over in memory, never in a configuration."""
-    given = settings.model_dump(exclude_none=True)
-    return {
-        key: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for key, value in given.items()
-    }
-
-
-def _spool_writer(folder: LakehouseFolder, audit: AuditSettings) -> SpoolWriter:
-    """Return what this process reports its own part of the audit trail with."""
-    from iomete.governance.audit_writer import SpoolWriter
-
-    return SpoolWriter(
-        folder.spool,
-        required=audit.required,
-        file_bytes=audit.spool_max_bytes,
-        file_seconds=audit.spool_max_seconds,
-    )
-
-
-def _keep_audit(
-    store: Store, folder: LakehouseFolder, writer: SpoolWriter, audit: AuditSettings
-) -> AuditKeeper:
-    """Begin to take in events and to let old ones go, until the lakehouse is closed."""
-    from iomete.governance.audit_keeper import KEEPER, AuditKeeper
-    from iomete.governance.audit_log import AuditLog
-    from iomete.governance.audit_spool import SpoolReader
-
-    keeper = AuditKeeper(
-        store,
-        SpoolReader(store, folder.spool),
-        AuditLog(writer, Principal(KEEPER)),
-        ingest_seconds=audit.ingest_seconds,
-        retention_days=audit.retention_days,
-    )
-    keeper.start()
-    return keeper
 
 
 def _engine(

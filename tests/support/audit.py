@@ -11,11 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from iomete.access import Principal
 from iomete.governance import audit_spool
-from iomete.governance.audit_log import AuditLog
 from iomete.governance.audit_spool import SpoolReader
-from iomete.governance.audit_writer import SpoolWriter
 from iomete.store import Store
 
 DRIVER = "0b0e0f8e-1111-4222-8333-444455556666"
@@ -44,17 +41,6 @@ def event(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def line(number: int = 1, **changes: Any) -> bytes:
     return json.dumps(event(number, **changes)).encode() + b"\n"
-
-
-def trail_in(folder: Path, principal: str = "admin", **more: Any) -> AuditLog:
-    """Return what records, in a spool of that name, what somebody does through Python."""
-    return AuditLog(SpoolWriter(folder, **more), Principal(principal))
-
-
-def events_in(folder: Path) -> list[dict[str, Any]]:
-    """Return what was written to a spool, each driver's in order."""
-    files = sorted(folder.glob("audit-*.jsonl")) if folder.exists() else []
-    return [json.loads(text) for file in files for text in file.read_text().splitlines()]
 
 
 def spool_file(folder: Path, number: int = 1, driver: str = DRIVER) -> Path:

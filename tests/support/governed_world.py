@@ -11,7 +11,6 @@ from iomete.catalog.owners import Owners
 from iomete.catalog.tags import Tags
 from iomete.governance import Administration, Policies, Principals, Publisher
 from iomete.store import Store
-from support.audit import trail_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,17 +62,13 @@ class World:
 
     def __init__(self, root: Path, store: Store) -> None:
         self.store = store
-        self.spool = root / "spool"
         self.publisher = Publisher(store, root / "policies")
         self.tables = Tables()
         self.admin = store.identity().created_by
         self.act_as(self.admin)
 
     def act_as(self, name: str) -> World:
-        trail = trail_in(self.spool, name)
-        self.administration = Administration(
-            self.store, Principal(name), self.publisher, trail=trail
-        )
+        self.administration = Administration(self.store, Principal(name), self.publisher)
         self.principals = Principals(self.administration)
         self.policies = Policies(self.administration, self.tables)
         self.tags = Tags(self.administration, self.tables)

@@ -16,7 +16,6 @@ from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import Group, Role, User
 from iomete.governance.principals import Principals
 from iomete.governance.publisher import Publisher
-from iomete.governance.ranger import PolicyStatus, PushReport
 from iomete.governance.specifications import PolicyKind
 
 __all__ = [
@@ -30,13 +29,11 @@ __all__ = [
     "PolicyChecks",
     "PolicyConflictWarning",
     "PolicyKind",
-    "PolicyStatus",
     "PolicyVersion",
     "PrincipalKind",
     "PrincipalName",
     "Principals",
     "Publisher",
-    "PushReport",
     "Role",
     "User",
     "hash_key",

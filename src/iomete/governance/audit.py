@@ -19,10 +19,9 @@ from iomete.errors import ConfigurationError
 from iomete.governance.audit_lines import Verdict
 from iomete.governance.audit_matching import on_resource
 from iomete.governance.audit_spool import IDLE_SECONDS, SpoolReader
-from iomete.governance.audit_tables import AUDIT_TABLE, audit_events
+from iomete.governance.audit_tables import audit_events
 
 if TYPE_CHECKING:
-    from iomete.access import Trail
     from iomete.governance.audit_intake import Ingestion
     from iomete.names import Resource
     from iomete.store import Store
@@ -38,8 +37,7 @@ class AuditEvent:
     `resource` is a full name, or a path where `action` is read or write. `columns` are those used,
     in lower case; None where they aren't known. `policies` and `filters` are ids of policies: those
     that decided, and those whose row filters applied. `masks` gives the mask type by column.
-    `via` are the views that led to the resource, outermost first. `reason` is that of a refusal, or
-    says more of what was done, such as the tag that was attached.
+    `via` are the views that led to the resource, outermost first. `reason` is that of a refusal.
     """
 
     id: str
@@ -96,7 +94,6 @@ class Audit:
         store: Where the events are kept.
         spool_folder: Where drivers report them; it may not exist yet.
         may_read: Asked before each question; raises if the principal is neither admin nor auditor.
-        trail: Where each question is recorded; its answer doesn't hold that event yet.
         idle_seconds: When a spool file whose driver has ended is deleted; see `SpoolReader`.
     """
 
@@ -106,12 +103,10 @@ class Audit:
         spool_folder: str | os.PathLike[str],
         *,
         may_read: Callable[[], None],
-        trail: Trail,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._store = store
         self._may_read = may_read
-        self._trail = trail
         self._spool = SpoolReader(store, spool_folder, idle_seconds=idle_seconds)
 
     def ingest(self) -> Ingestion:
@@ -205,7 +200,7 @@ class Audit:
             .order_by(last_read.desc(), _event.principal)
         )
         used = sa.select(_event.principal, _event.columns).where(*conditions).distinct()
-        self._prepare()
+        self.ingest()
         with self._store.read() as connection:  # one snapshot for both
             columns: dict[str, set[str]] = {}
             for row in connection.execute(used):
@@ -256,13 +251,9 @@ class Audit:
         ]
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        self._prepare()
+        self.ingest()
         with self._store.read() as connection:
             return connection.execute(query).all()
-
-    def _prepare(self) -> None:
-        self.ingest()
-        self._trail.allowed("select", AUDIT_TABLE)
 
 
 def _executions(verdict: Verdict) -> sa.ColumnElement[int]:

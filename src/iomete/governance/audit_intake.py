@@ -108,15 +108,8 @@ def _store_new_events(
 
 
 def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert rows by the driver itself: SQLAlchemy would take a third of the time for itself."""
     if rows:
-        columns = [column.name for column in stored_events.columns]
-        statement = str(sa.insert(stored_events).compile(dialect=connection.dialect))
-        if connection.dialect.positional:
-            values: list[Any] = [tuple(row[name] for name in columns) for row in rows]
-        else:
-            values = rows
-        connection.exec_driver_sql(statement, values)
+        connection.execute(sa.insert(stored_events), rows)
 
 
 def _stored(connection: sa.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,8 +33,7 @@ _TEXT = frozenset({str})
 _INTEGER = frozenset({int})  # `True` is none
 
 PATH_ACTIONS = frozenset({"read", "write"})
-"""Actions on paths. Those with a dot, such as `policy.create`, are on what the administration
-writes in its own words; the resource of any other is a name."""
+"""Actions on paths; the resource of any other is a name."""
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
         BadLineError: It isn't a JSON object with the members of an event.
     """
     try:
-        document = _decode(line.decode())
+        document = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
         raise BadLineError(f"not JSON: {error}") from error
     if not isinstance(document, dict):
@@ -61,23 +59,11 @@ def parse_line(line: bytes) -> dict[str, Any]:
         is_stored_as_it_is = value is None or (is_plain and storable is storable_text)
         row[column] = value if is_stored_as_it_is else storable(value)
     resource = document["resource"]
-    if document["action"] not in PATH_ACTIONS and "." not in document["action"]:
+    if document["action"] not in PATH_ACTIONS:
         resource = canonical_name(resource)
         row["resource"] = storable_text(resource)
     row["resource_key"] = storable_text(resource[:KEY_CHARACTERS])
     return row
-
-
-def _decode(text: str) -> object:
-    """Return a line's JSON, at once where no white space is around it: our writers leave none."""
-    try:
-        document, end = _raw_decode(text)
-    except json.JSONDecodeError:
-        end = -1
-    return document if end == len(text) else json.loads(text)
-
-
-_raw_decode = json.JSONDecoder().raw_decode
 
 
 @lru_cache(maxsize=20_000)
@@ -102,18 +88,12 @@ def canonical_parts(parts: tuple[str, ...]) -> str:
 def _storable_time(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
-        if _AS_WRITTEN.fullmatch(text):
-            return f"{text[:-1]}+00:00"
         if moment.tzinfo is not None:
             # As `UtcDateTime` has it.
             return moment.astimezone(UTC).isoformat(timespec="microseconds")
     except (ValueError, OverflowError) as error:
         raise BadLineError("member `time` is not a time in ISO 8601") from error
     raise BadLineError("member `time` has no time zone")
-
-
-_AS_WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-"""How both writers give the time: already what `UtcDateTime` stores, but for the zone."""
 
 
 def _is_short_text(value: object) -> bool:

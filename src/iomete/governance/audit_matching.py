@@ -27,8 +27,7 @@ def on_resource(resource: str | Sequence[str] | Resource) -> sa.ColumnElement[bo
     """Return the condition for events on a resource, on what is below it, or that used the column.
 
     Text doesn't say what kind it names: `lake.a.b` may be a table or a nested namespace,
-    `lake.a.b.c` a table or a column. It matches as each of them, and by its own words,
-    as those of the administration (`user:alice`). Text that is no name is a path.
+    `lake.a.b.c` a table or a column. It matches as each of them. Text that is no name is a path.
 
     Raises:
         ConfigurationError: It is empty.
@@ -50,8 +49,7 @@ def on_resource(resource: str | Sequence[str] | Resource) -> sa.ColumnElement[bo
         if not isinstance(resource, str):
             raise
         return _on_path(resource)
-    found = _on_parts(parts)
-    return sa.or_(found, _is(resource)) if isinstance(resource, str) else found
+    return _on_parts(parts)
 
 
 def _on_parts(parts: tuple[str, ...]) -> sa.ColumnElement[bool]:

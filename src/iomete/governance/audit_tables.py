@@ -12,9 +12,6 @@ from sqlalchemy.types import TypeDecorator
 
 from iomete.store import UtcDateTime, metadata
 
-AUDIT_TABLE = "lake.system.audit"
-"""What the audit trail is called in SQL, and in the events about it."""
-
 _REFUSED = re.compile("[\\\\\x00\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 

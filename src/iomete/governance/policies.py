@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from iomete.errors import PoliciesElsewhereError, PolicyNotFoundError
+from iomete.errors import PolicyNotFoundError
 from iomete.governance.interchange import export_policies
 from iomete.governance.policy_records import (
     Policy,
@@ -16,22 +16,23 @@ from iomete.governance.policy_records import (
     read_policies,
 )
 from iomete.governance.policy_search import policies_for, policies_on
+from iomete.governance.policy_writer import PolicyWriter
 from iomete.governance.principal_names import PrincipalName
-from iomete.governance.ranger.exchange import RangerExchange
 from iomete.governance.specifications import PolicyKind
 from iomete.governance.tables import policies
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from iomete.governance.administration import Administration
+    from iomete.governance.checks import PolicyChecks
     from iomete.governance.documents import Document
-    from iomete.governance.ranger.outside import OutsidePolicies
 
 Name = str | Sequence[str]
 Names = str | Iterable[str]
 
 
-class Policies(RangerExchange):
+class Policies:
     """Policies of a lakehouse, for admins. A change is in force when its call returns.
 
     Principals are written `user:alice`, `group:analysts`, `role:auditor` or `everyone`; a bare
@@ -44,6 +45,10 @@ class Policies(RangerExchange):
     Policies of priority `override` are asked before `normal` ones; among equals, a denial wins
     over a grant, and of masks and filters one counts.
     """
+
+    def __init__(self, administration: Administration, checks: PolicyChecks) -> None:
+        self._administration = administration
+        self._writer = PolicyWriter(administration, checks)
 
     def grant(
         self,
@@ -234,8 +239,6 @@ class Policies(RangerExchange):
             PolicyNotFoundError: There is no such policy.
         """
         with self._administration.reading() as connection:
-            if self._outside is not None:
-                return self._outside.kept.get(policy)
             return find_policy(connection, policy)
 
     def list(
@@ -245,7 +248,7 @@ class Policies(RangerExchange):
         principal: str | None = None,
         kind: str | None = None,
     ) -> list[Policy]:
-        """Return policies, by id; with `governance.source = "ranger"`, those that are in force.
+        """Return policies, by id.
 
         Args:
             resource: Only those that are on a catalog, namespace, table, column or path, on
@@ -257,28 +260,13 @@ class Policies(RangerExchange):
 
         Raises:
             PrincipalNotFoundError: There is no such principal.
-            PoliciesElsewhereError: Who counts as a principal is known to Ranger.
         """
         with self._administration.reading() as connection:
-            if self._outside is not None:
-                kept = self._list_outside(self._outside, principal, kind)
-                return [*kept] if resource is None else policies_on(kept, resource)
             conditions = [] if kind is None else [policies.c.kind == PolicyKind(kind).value]
             found = read_policies(connection, *conditions)
             if principal is not None:
                 found = policies_for(connection, found, PrincipalName.parse(principal))
         return found if resource is None else policies_on(found, resource)
-
-    def _list_outside(
-        self, outside: OutsidePolicies, principal: str | None, kind: str | None
-    ) -> Iterable[Policy]:
-        if principal is not None:
-            raise PoliciesElsewhereError(
-                f"Which policies count for `{principal[:200]}` is known to {outside.name}, whose "
-                "users, groups and roles these are.",
-                hint="leave `principal` out, or see Ranger Admin",
-            )
-        return [p for p in outside.kept.list() if kind is None or p.kind is PolicyKind(kind)]
 
     def history(self, policy: int | str) -> Sequence[PolicyVersion]:
         """Return all versions of a policy, oldest first; by id also of a deleted one.
@@ -287,8 +275,6 @@ class Policies(RangerExchange):
             PolicyNotFoundError: There was never such a policy.
         """
         with self._administration.reading() as connection:
-            if self._outside is not None:
-                self._outside.refuse_history()
             is_id = isinstance(policy, int) or policy.isdecimal()
             policy_id = int(policy) if is_id else find_policy(connection, policy).id
             found = read_history(connection, policy_id)
@@ -300,7 +286,6 @@ class Policies(RangerExchange):
 
     def export(self, path: str | Path | None = None) -> Document:
         """Return all policies as Ranger exports them, and write them to a file if one is named."""
-        self._administration.require_admin("export policies", "policy.export")
         return export_policies(self.list(), path)
 
     def import_(

@@ -158,13 +158,11 @@ import iomete.governance as g
 from iomete.access import Principal
 from iomete.store import Store
 from pathlib import Path
-from support.audit import trail_in
 from support.governed_world import Tables
 store = Store.open({str(folder / "store.db")!r})
 publisher = g.Publisher(store, Path({str(folder / "policies")!r}))
 creator = Principal(store.identity().created_by)
-trail = trail_in(Path({str(folder / "spool")!r}))
-policies = g.Policies(g.Administration(store, creator, publisher, trail=trail), Tables())
+policies = g.Policies(g.Administration(store, creator, publisher), Tables())
 policies.grant("select", on="lake.n.t", to="ana", future=True)
 '''
 subprocess.run([sys.executable, "-c", change], check=True)

@@ -1,11 +1,10 @@
 package io.iomete.spark.catalog
 
-import java.sql.{Connection, PreparedStatement, ResultSet}
+import java.sql.{Connection, Driver, PreparedStatement, ResultSet}
 import java.time.Instant
+import java.util.Properties
 
 import scala.util.Using
-
-import io.iomete.spark.store.StoreAddress
 
 /** A row that names a kind of object that this version doesn't know. */
 final case class UnknownRow(kind: String, fullName: String)
@@ -14,15 +13,21 @@ final case class UnknownRow(kind: String, fullName: String)
   *
   * The table belongs to the Python side, whose migrations create it. A connection a change: changes
   * are rare, and a pool would hold locks and sockets for the life of the driver.
+  *
+  * @param schema
+  *   the database schema of the table; None for the connection's default
   */
-final class SessionObjectStore(store: StoreAddress) {
-  private val table = store.table("session_objects")
+final class SessionObjectStore(
+    val url: String,
+    user: Option[String],
+    password: Option[String],
+    schema: Option[String]
+) {
+  private val table = schema.map(s => s"${quoted(s)}.").getOrElse("") + "session_objects"
   private val columns = "kind, database_name, object_name, definition, location, updated_at"
 
-  val url: String = store.url
-
   /** The store without its parameters, which may carry a password. */
-  val address: String = store.shown
+  val address: String = url.takeWhile(_ != '?')
 
   /** All rows, databases first; Left for a row of an unknown kind. */
   def load(): Seq[Either[UnknownRow, StoredObject]] = select("", Nil)
@@ -37,7 +42,7 @@ final class SessionObjectStore(store: StoreAddress) {
     *
     * Raises: NameTaken; anything that JDBC throws.
     */
-  def write(steps: Seq[StoreStep]): Unit = Using.resource(store.connect()) { connection =>
+  def write(steps: Seq[StoreStep]): Unit = Using.resource(connect()) { connection =>
     connection.setAutoCommit(false)
     try {
       steps.foreach(run(connection, _))
@@ -83,7 +88,7 @@ final class SessionObjectStore(store: StoreAddress) {
 
   private def select(where: String, values: Seq[String]): Seq[Either[UnknownRow, StoredObject]] =
     Using.Manager { use =>
-      val connection = use(store.connect())
+      val connection = use(connect())
       // A fixed order, so that a database comes before what is in it and reports are comparable.
       val sql = s"SELECT $columns FROM $table$where ORDER BY kind, database_name, object_name"
       val statement = use(connection.prepareStatement(sql))
@@ -104,4 +109,26 @@ final class SessionObjectStore(store: StoreAddress) {
 
   private def set(statement: PreparedStatement, values: Seq[String]): Unit =
     values.zipWithIndex.foreach { case (value, i) => statement.setString(i + 1, value) }
+
+  private def connect(): Connection = {
+    val properties = new Properties()
+    user.foreach(properties.setProperty("user", _))
+    password.foreach(properties.setProperty("password", _))
+    Option(driver.connect(url, properties)).getOrElse {
+      throw new IllegalArgumentException(s"${driver.getClass.getName} does not serve `$address`")
+    }
+  }
+
+  /** Named by hand: java.sql.DriverManager doesn't see drivers that Spark's class loader loaded. */
+  private lazy val driver: Driver = {
+    val name = url.split(':').take(2).mkString(":") match {
+      case "jdbc:sqlite"     => "org.sqlite.JDBC"
+      case "jdbc:postgresql" => "org.postgresql.Driver"
+      case _ => throw new IllegalArgumentException(s"`$address` is neither SQLite nor PostgreSQL")
+    }
+    val loaded = Class.forName(name, true, getClass.getClassLoader)
+    loaded.getConstructor().newInstance().asInstanceOf[Driver]
+  }
+
+  private def quoted(name: String): String = "\"" + name.replace("\"", "\"\"") + "\""
 }

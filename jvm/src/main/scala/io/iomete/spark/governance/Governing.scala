@@ -6,7 +6,6 @@ import io.iomete.spark.governance.plan._
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.CurrentUserContext
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 
 /** A session, whose it is, and what decides for it. */
 final class GovernedSession(
@@ -17,20 +16,11 @@ final class GovernedSession(
   val engine: PolicyEngine = governance.engine
   val rights: ReadRights = ReadRights.of(principal)
 
-  private val isTrusted = PrincipalBinding.isTrusted(session)
-  lazy val isAdmin: Boolean = isTrusted || engine.isAdmin(principal)
+  lazy val isAdmin: Boolean = engine.isAdmin(principal)
 
   /** Whether the principal may know that there is a relation of this name. */
   def mayKnow(name: RelationName): Boolean =
-    engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _)) ||
-      isStaged(name.table)
-
-  /** What `leaf` reads. While a command of Delta's works on a table, that table's files stand for it. */
-  def sourceOf(leaf: LogicalPlan): Source = Source.of(leaf) match {
-    case paths: Source.OfPaths =>
-      DeltaTargets.of(principal, leaf).fold[Source](paths)(Source.filesOf(_, leaf))
-    case source => source
-  }
+    engine.isKnown(principal, name.table) || name.base.exists(engine.isKnown(principal, _))
 
   def decide(source: Source.OfTable, rights: ReadRights): CombinedDecision =
     decide(source.table, source.names, rights, source.fields)
@@ -43,14 +33,10 @@ final class GovernedSession(
   ): CombinedDecision = {
     requireDistinct(table, columns)
     val asked = columns ++ fields
-    val asker = if (isStaged(table)) GovernedSession.all(asked) else engine.read(rights.asker, table, asked)
+    val asker = engine.read(rights.asker, table, asked)
     val creator = if (rights.isOwn) None else Some(engine.read(rights.holder, table, asked))
     CombinedDecision(table, rights, asker, creator)
   }
-
-  /** The files that a procedure rewrites, of the one table that it was judged on, by a name of Iceberg's. */
-  private def isStaged(table: TableResource): Boolean =
-    isTrusted && table.catalog == GovernedSession.staged
 
   /** A column `a.b` beside a column `a` can't be told from a's field: no policy could name it. */
   private def requireDistinct(table: TableResource, columns: Seq[String]): Unit = {
@@ -63,15 +49,6 @@ final class GovernedSession(
       }
     }
   }
-}
-
-private object GovernedSession {
-
-  /** The catalog in which Iceberg puts what it rewrites, for the time that it does so. */
-  val staged = "default_rewrite_catalog"
-
-  def all(columns: Seq[String]): ReadDecision =
-    ReadDecision(columns.toSet, Set.empty, Map.empty, None, Nil, None)
 }
 
 /** How rules find out whether, and for whom, they govern. */

@@ -5,7 +5,7 @@ import java.util.UUID
 import io.iomete.spark.errors.IometeErrors
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.classic.{SparkSession => ClassicSession, Strategy}
+import org.apache.spark.sql.classic.Strategy
 import org.apache.spark.sql.execution.SparkPlan
 
 /** Whose Spark session it is.
@@ -56,23 +56,6 @@ object PrincipalBinding {
     case _          => ""
   }
 
-  /** The session's configuration when it was bound; empty for a session without a principal. */
-  def settingsOf(session: SparkSession): Map[String, String] = bindingsOf(session) match {
-    case Seq(bound) => bound.settings
-    case _          => Map.empty
-  }
-
-  /** Binds a session in which code of the library's or Iceberg's runs for `principal`, and nobody's
-    * statements: what no name leads to may be read there.
-    */
-  private[spark] def bindTrusted(session: SparkSession, principal: String): Unit =
-    session.experimental.synchronized(put(session, principal, isTrusted = true))
-
-  private[spark] def isTrusted(session: SparkSession): Boolean = bindingsOf(session) match {
-    case Seq(bound) => bound.isTrusted
-    case _          => false
-  }
-
   private def bindServed(session: SparkSession): Option[String] =
     session.experimental.synchronized {
       bindingsOf(session) match {
@@ -85,21 +68,16 @@ object PrincipalBinding {
       }
     }
 
-  private def put(session: SparkSession, principal: String, isTrusted: Boolean = false): Unit = {
+  private def put(session: SparkSession, principal: String): Unit = {
     val methods = session.experimental
-    val settings = session.asInstanceOf[ClassicSession].sessionState.conf.getAllConfs
-    methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal, settings, isTrusted)
+    methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal)
   }
 
   private def bindingsOf(session: SparkSession): Seq[BoundPrincipal] =
     session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound }
 }
 
-private[identity] final class BoundPrincipal(
-    val principal: String,
-    val settings: Map[String, String],
-    val isTrusted: Boolean
-) extends Strategy {
+private[identity] final class BoundPrincipal(val principal: String) extends Strategy {
   val id: String = UUID.randomUUID().toString
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = Nil

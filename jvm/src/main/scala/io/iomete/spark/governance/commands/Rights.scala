@@ -7,16 +7,12 @@ import io.iomete.spark.governance.plan.{RelationName, Source, StructFields}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.connector.catalog.Table
 
 /** What a principal has to hold for a command: each method returns, or refuses. */
 private[commands] final class Rights(governed: GovernedSession) {
 
-  /** What the rights that were found are used for. */
-  val effects = new Effects
-
-  def need(action: String, table: TableResource): Unit = {
+  def need(action: String, table: TableResource): Unit =
     if (!governed.engine.isAllowed(governed.principal, action, table)) {
       throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
                IometeErrors.accessDenied(governed.principal, action, table.fullName)
@@ -24,66 +20,35 @@ private[commands] final class Rights(governed: GovernedSession) {
                IometeErrors.tableNotFound(table.fullName)
              })
     }
-    effects.add(action, table.fullName)
-  }
 
-  /** On a table, or on all that is below the path that stands for one. */
-  def need(actions: Seq[String], plan: LogicalPlan): Unit = pathOf(plan) match {
-    case Some(path) => needPlace(path)
-    case None       => actions.foreach(need(_, named(plan)))
-  }
+  def need(actions: Seq[String], plan: LogicalPlan): Unit = actions.foreach(need(_, named(plan)))
 
   def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
 
   def needOnNamespace(action: String, plan: LogicalPlan): Unit = plan match {
-    case ResolvedNamespace(catalog, namespace, _) => needOnNamespace(action, catalog.name, namespace)
-    case other                                    => refuse(other.nodeName)
+    case ResolvedNamespace(catalog, namespace, _) =>
+      val (name, joined) = ResourceNames.namespace(catalog.name, namespace)
+      if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
+        throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
+      }
+    case other => refuse(other.nodeName)
   }
 
-  def needOnNamespace(action: String, catalog: String, namespace: Seq[String]): Unit = {
-    val (name, joined) = ResourceNames.namespace(catalog, namespace)
-    if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
-      throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
-    }
-    effects.add(action, s"$name.$joined")
-  }
-
-  def needPath(action: String, path: String): Unit = {
-    if (!governed.engine.isPathAllowed(governed.principal, action, path) ||
-      action == "write" && !governed.isAdmin && new ProtectedPlaces(governed).reach(path)) {
+  def needPath(action: String, path: String): Unit =
+    if (!governed.engine.isPathAllowed(governed.principal, action, path)) {
       throw IometeErrors.pathDenied(governed.principal, action, path)
     }
-    effects.add(action, path)
-  }
-
-  /** Files at a place of one's choice may be those of another table. */
-  def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
-
-  def needProperty(key: String, value: String): Unit = {
-    if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
-    if (PlacesInProperties.isPlace(key, value)) needPlace(value)
-  }
-
-  /** Tables of other sources read what their options say, not what is below a location. */
-  def needProvider(provider: Option[String]): Unit =
-    provider.filterNot(FileProviders.contains).foreach(p => refuse(s"a table of `$p`"))
-
-  /** Options of a write reach Hadoop, which can be told by them what a path means. */
-  def needOptions(options: Map[String, String]): Unit =
-    options.keys.find(key => ProtectedSettings.contains(key)).foreach(key => refuse(s"the option `$key`"))
 
   /** Whoever sees a table masked, filtered or in part can't change what policies are bound to. */
   def needPlain(plan: LogicalPlan): Unit = plan match {
-    case resolved: ResolvedTable if pathOf(resolved).isEmpty => needPlain(named(resolved), resolved.table)
-    case _                                                   => ()
+    case resolved: ResolvedTable => needPlain(named(resolved), resolved.table)
+    case _                       => ()
   }
 
   def needPlain(table: TableResource, loaded: Table): Unit = {
     val columns = loaded.columns.toSeq
-    needPlain(table, columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
-  }
-
-  def needPlain(table: TableResource, names: Seq[String], fields: Seq[String]): Unit = {
+    val names = columns.map(_.name)
+    val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
     val decision = governed.decide(table, names, governed.rights, fields)
     if (decision.isRestricted || !names.forall(decision.isVisible)) {
       throw IometeErrors.accessDenied(governed.principal, "alter", table.fullName)
@@ -105,8 +70,6 @@ private[commands] final class Rights(governed: GovernedSession) {
       named(resolved.catalog.name, resolved.identifier.namespace.toSeq, resolved.identifier.name)
     case view: ResolvedPersistentView =>
       named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
-    case view: ResolvedV2View =>
-      named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
     case other => refuse(other.nodeName)
   }
 
@@ -123,13 +86,6 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   def named(catalog: String, namespace: Seq[String], name: String): TableResource =
     ResourceNames.table(catalog, namespace, name)
-
-  /** ``delta.`/a/path` `` is no table of a catalog. */
-  private def pathOf(plan: LogicalPlan): Option[String] = plan match {
-    case resolved: ResolvedTable      => RelationName.of(resolved.catalog, resolved.identifier).path
-    case resolved: ResolvedIdentifier => RelationName.of(resolved.catalog, resolved.identifier).path
-    case _                            => None
-  }
 
   def refuse(command: String): Nothing =
     throw IometeErrors.commandRefused(governed.principal, command)

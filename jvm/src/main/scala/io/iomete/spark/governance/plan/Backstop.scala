@@ -25,8 +25,7 @@ final case class Backstop(session: SparkSession) extends Strategy {
       Governing.of(session) match {
         case None => throw IometeErrors.notGoverned() // the policies' own session runs nothing
         case Some(governed) =>
-          val asker = QueryReads.of(root).flatMap(_.asker)
-          new ProofCheck(governed, asker.fold(governed.rights)(ReadRights.of)).check(root)
+          new ProofCheck(governed).check(root)
           gated(root, governed)
       }
     case _ => Nil
@@ -40,11 +39,6 @@ final case class Backstop(session: SparkSession) extends Strategy {
       Unrecorded.check(root, governed)
     }
     QueryReads.cover(root)
-    root match {
-      case GovernedCommand(command, effects, tables) =>
-        return GovernedCommandExec(planLater(new CheckedAnswer(command)), effects, tables, governed.principal) :: Nil
-      case _ => ()
-    }
     record match {
       case Some(reads) =>
         val answer = root match {
@@ -64,7 +58,7 @@ final class CheckedAnswer(root: LogicalPlan) extends ReturnAnswer(root) {
     new CheckedAnswer(newChild)
 }
 
-private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
+private final class ProofCheck(governed: GovernedSession) {
 
   def check(root: LogicalPlan): Unit = checkWhole(root)
 
@@ -88,9 +82,9 @@ private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
     plan.subqueries.foreach(checkWhole)
   }
 
-  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = governed.sourceOf(leaf) match {
+  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = Source.of(leaf) match {
     case source @ Source.OfTable(table, columns, _) if !proofs.exists(covers(_, table)) =>
-      val decision = governed.decide(source, rights)
+      val decision = governed.decide(source, governed.rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted
       val used = read(leaf).map(_.name).toSet
       val isVisible = columns.forall {

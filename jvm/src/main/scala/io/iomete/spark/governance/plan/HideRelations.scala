@@ -12,11 +12,9 @@ import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
-import org.apache.spark.sql.delta.catalog.DeltaTableV2
-import org.apache.spark.sql.delta.files.TahoeFileIndex
-import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
-import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
+import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
   *
@@ -45,7 +43,6 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
         case source: UnresolvedDataSource =>
-          new ReadAudit(governed).refusals(new ReaderOptions(governed).checkKeys(source.options.keys))
           IcebergSources.nameIn(session, source) match {
             case Some(name) if !governed.mayKnow(name) =>
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
@@ -55,10 +52,8 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
           visible
-        case clone: CloneTableStatement =>
-          clone.copy(source = targets(governed).known(clone.source))
-        case restore: RestoreTableStatement =>
-          restore.withNewChildren(Seq(targets(governed).known(restore.table)))
+        case clone: CloneTableStatement     => clone
+        case restore: RestoreTableStatement => restore
         case update: UpdateTable =>
           inExpressions(update.copy(table = targets(governed).wrap(update.table, "update")), governed)
         case delete: DeleteFromTable =>
@@ -93,7 +88,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       actions: Seq[String],
       governed: GovernedSession
   ): LogicalPlan = targets(governed).named(target, actions: _*) match {
-    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden, write)
+    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden)
     case _                      => below(write, governed)
   }
 
@@ -108,21 +103,12 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       named: LogicalPlan,
       relation: UnresolvedRelation,
       governed: GovernedSession
-  ): LogicalPlan = {
-    new ReadAudit(governed).refusals(new ReaderOptions(governed).checkNamed(relation.options))
-    wrapped(named, relation, governed)
-  }
-
-  private def wrapped(
-      named: LogicalPlan,
-      relation: UnresolvedRelation,
-      governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
     case None => // a temporary view, which may be another person's plan
       val visible = VisibleColumns(named, None, None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(name) if name.path.isDefined || isPath(relation.multipartIdentifier) =>
+    case Some(_) if isPath(relation.multipartIdentifier) =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
       if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
@@ -135,7 +121,10 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       visible
     case Some(name) =>
       new ReadAudit(governed).hidden(name)
-      HiddenRelation.instead(named, relation.multipartIdentifier, relation.options, relation.isStreaming)
+      val hidden =
+        new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
+      hidden.copyTagsFrom(relation)
+      hidden
   }
 
   private def missing(
@@ -146,10 +135,12 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = {
     new ReadAudit(governed).hidden(name)
-    HiddenRelation.instead(source, parts, isStreaming = isStreaming)
+    CurrentOrigin.withOrigin(source.origin) {
+      new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
+    }
   }
 
-  /** Whatever the current catalog is: no table's name holds a slash. */
+  /** No table's name holds a slash. */
   private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
@@ -200,9 +191,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        val look = Visibility.of(governed, child, name)
-        // Delta's interface for programs looks for its table itself, and not through a node of ours.
-        if (look.isPlain && isDelta(child)) child else relation.copy(visibility = Some(look))
+        relation.copy(visibility = Some(Visibility.of(governed, child, name)))
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -213,17 +202,10 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         named(changes) match {
           case Some((parts, name)) if !governed.mayKnow(name) =>
             new ReadAudit(governed).hidden(name)
-            HiddenRelation.instead(changes, parts)
+            new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming = false)
           case _ => changes
         }
     }
-  }
-
-  private def isDelta(plan: LogicalPlan): Boolean = plan match {
-    case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>
-      files.location.isInstanceOf[TahoeFileIndex]
-    case NamedTable(relation: DataSourceV2Relation) => relation.table.isInstanceOf[DeltaTableV2]
-    case _                                          => false
   }
 
   private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =

@@ -5,7 +5,6 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortO
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
-import org.apache.spark.sql.execution.columnar.InMemoryRelation
 
 /** One table that a query reads, with what was decided and on which question. */
 final case class TableRead(
@@ -39,63 +38,40 @@ final class QueryReads(
   /** Whether the gate stands above an adaptive plan, which has it again inside. */
   @volatile var isLifted: Boolean = false
 
-  /** Whether the plan would show more than its author may know, and so isn't printed. */
-  @volatile var isWithheld: Boolean = false
-
-  /** Who asks for it; None where it reads no table. */
-  def asker: Option[String] = tables.map(_.rights.asker).distinct match {
-    case Seq(one) => Some(one)
-    case _        => None
-  }
-
   def isEmpty: Boolean = tables.isEmpty && paths.isEmpty
 
   /** With what else was found in the same plan, which was governed before: Spark caches it again. */
   def ++(other: QueryReads): QueryReads =
     if (other.isEmpty) this
     else {
-      val both = new QueryReads(
+      new QueryReads(
         tables ++ other.tables,
         (paths ++ other.paths).distinct,
         epoch.min(other.epoch),
         columns ++ other.columns
       )
-      both.isWithheld = isWithheld || other.isWithheld
-      both
     }
 }
 
 object QueryReads {
   private val partTag = TreeNodeTag[Unit]("iomete.part")
-  private val readsTag = TreeNodeTag[QueryReads]("iomete.reads")
 
   /** Puts the record above a governed query, where Spark keeps it until it is planned. */
   def record(query: LogicalPlan, reads: QueryReads): LogicalPlan = query match {
-    // Spark knows cached tables and views by the nodes at their top, which have to stay there.
-    case alias: SubqueryAlias => tagged(alias.copy(child = record(alias.child, reads)), reads)
+    // Spark knows cached views by the nodes at their top, which have to stay there.
+    case alias: SubqueryAlias => alias.copy(child = record(alias.child, reads))
     case view: View =>
-      val child = view.child match {
-        case project: Project => project.copy(child = RecordedQuery(project.child, reads))
-        case other            => RecordedQuery(other, reads)
+      view.child match {
+        case project: Project =>
+          view.copy(child = project.copy(child = RecordedQuery(project.child, reads)))
+        case other => view.copy(child = RecordedQuery(other, reads))
       }
-      tagged(view.copy(child = child), reads)
     case other => RecordedQuery(other, reads)
   }
 
-  /** Where Spark puts cached rows in the place of the top, with the record below it, the tag is what it
-    * hands on.
-    */
-  private def tagged(top: LogicalPlan, reads: QueryReads): LogicalPlan = {
-    top.setTagValue(readsTag, reads)
-    top
-  }
-
   /** The record of an optimised query, or None if it has none. */
-  def of(query: LogicalPlan): Option[QueryReads] = {
-    val recorded = query.collect { case RecordedQuery(_, reads) => reads }
-    val cached = query.collect { case rows: InMemoryRelation => rows.getTagValue(readsTag) }.flatten
-    (recorded ++ cached).distinct.reduceOption(_ ++ _)
-  }
+  def of(query: LogicalPlan): Option[QueryReads] =
+    query.collect { case RecordedQuery(_, reads) => reads }.distinct.reduceOption(_ ++ _)
 
   /** Marks all of a plan that has passed: its subqueries, and what adaptive execution finds in it
     * below a command, are planned apart, and what was recorded covers them.
@@ -111,11 +87,7 @@ object QueryReads {
   * for Spark puts what it has cached in the place of a whole query, but not of a command. It finds
   * the same plans in its cache with the record and without.
   */
-final case class RecordedQuery(child: LogicalPlan, reads: QueryReads)
-    extends UnaryNode
-    with Command
-    with WithheldPlan[LogicalPlan] {
-  override protected def isWithheld: Boolean = reads.isWithheld
+final case class RecordedQuery(child: LogicalPlan, reads: QueryReads) extends UnaryNode with Command {
   override def output: Seq[Attribute] = child.output
   override def outputOrdering: Seq[SortOrder] = child.outputOrdering
   override def maxRows: Option[Long] = child.maxRows

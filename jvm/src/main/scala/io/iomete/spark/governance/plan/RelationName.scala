@@ -18,14 +18,6 @@ final case class RelationName(
     base: Option[TableResource]
 ) {
   override def toString: String = table.fullName
-
-  /** The path that stands in the place of a name, as in ``delta.`/a/path` ``: no table's name holds a
-    * slash.
-    */
-  def path: Option[String] = Option.when(
-    catalog.name.equalsIgnoreCase(ResourceNames.sessionCatalog) &&
-      identifier.namespace.length == 1 && identifier.name.contains('/')
-  )(identifier.name)
 }
 
 object RelationName {

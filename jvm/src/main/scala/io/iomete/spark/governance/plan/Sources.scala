@@ -16,7 +16,6 @@ import org.apache.spark.sql.catalyst.analysis.{
 import org.apache.spark.sql.catalyst.catalog.{CatalogTable, HiveTableRelation, UnresolvedCatalogRelation}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, ExprId, MetadataAttribute}
 import org.apache.spark.sql.catalyst.plans.logical._
-import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
 import org.apache.spark.sql.connector.write.RowLevelTarget
@@ -90,21 +89,16 @@ object Source {
     case r: StreamingRelation        => ofStream(r.dataSource.catalogTable, r.output, r.sourceName)
     case r: StreamingExecutionRelation => ofStream(r.catalogTable, r.output, r.source.toString)
     case _: LocalRelation | _: OneRowRelation | _: Range | _: CTERelationRef | _: UnionLoopRef |
-        _: Transpose | _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
+        _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
         _: InMemoryRelation | _: LogicalQueryStage | _: MemoryPlan =>
       Local
     // Names that commands work on; the command's own rule judges it.
     case _: ResolvedTable | _: ResolvedNamespace | _: ResolvedIdentifier | _: ResolvedTempView |
-        _: ResolvedPersistentView | _: ResolvedV2View | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
+        _: ResolvedPersistentView | _: ResolvedNonPersistentFunc | _: ResolvedPersistentFunc =>
       Local
     case _: Command => Local
-    case expression if isExpressionOfDelta(expression) => Local
     case other      => Unknown(other.nodeName)
   }
-
-  /** Delta resolves the expression of a constraint, or of REPLACE WHERE, in a plan that is never run. */
-  private def isExpressionOfDelta(leaf: LogicalPlan): Boolean = leaf.subqueries.isEmpty &&
-    leaf.getClass.getName == "org.apache.spark.sql.delta.constraints.ExpressionLogicalPlanWrapper"
 
   private def ofV2(
       table: Table,
@@ -127,7 +121,6 @@ object Source {
           tableOf(name, iceberg).fold[Source](Unknown("a table under another one's name"))(
             ofColumns(_, output, snapshot.map(_.toString), IcebergColumns.namesToday(iceberg))
           )
-        case delta: DeltaTableV2 if delta.catalogTable.isEmpty => OfPaths(Seq(delta.path.toString))
         case delta: DeltaTableV2 => ofColumns(name.table, output, None, DeltaColumns.namesToday(delta))
         case _                   => ofColumns(name.table, output, None, NamesToday.same)
       }
@@ -202,14 +195,6 @@ object Source {
           today
         )
     }
-
-  /** The files that `leaf` reads, as the table that they belong to. */
-  def filesOf(table: TableResource, leaf: LogicalPlan): Source = leaf match {
-    case relation: LogicalRelation =>
-      val version = DeltaVersions.of(relation.relation)
-      ofColumns(table, relation.output, version, DeltaColumns.namesToday(relation.relation))
-    case other => Unknown(other.nodeName)
-  }
 
   private def pathOf(table: CatalogTable): Source =
     table.storage.locationUri.fold[Source](Unknown("a table without a database"))(uri =>

@@ -57,9 +57,6 @@ final class TargetAsSeen(
     )
   }
 
-  def isOnlyAppendedTo(merge: MergeIntoTable): Boolean =
-    merge.matchedActions.isEmpty && merge.notMatchedBySourceActions.isEmpty && !merge.withSchemaEvolution
-
   private def action(action: MergeAction, from: LogicalPlan, inRows: Boolean): MergeAction = {
     def condition(stated: Option[Expression]): Option[Expression] =
       if (inRows) stated.map(asSeen) else Some(guarded(stated.getOrElse(TrueLiteral)))

@@ -3,8 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.TimeTravel
-import org.apache.spark.sql.catalyst.analysis.{RelationTimeTravel, UnresolvedRelation}
+import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
 import org.apache.spark.sql.catalyst.plans.logical._
 
 /** What statements write to, as they name it and before Spark looks at its columns.
@@ -22,9 +21,7 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
         case hidden: HiddenRelation                  => hidden
         case relation if governed.isAdmin            => relation
         case relation: UnresolvedRelation =>
-          nameOf(relation)
-            .filter(_.path.isEmpty)
-            .fold[LogicalPlan](relation)(n => VisibleColumns(relation, Some(n), None))
+          nameOf(relation).fold[LogicalPlan](relation)(n => VisibleColumns(relation, Some(n), None))
         case leaf: LeafNode if leaf.resolved => VisibleColumns(leaf, None, None)
         case relation                        => relation
       }
@@ -35,12 +32,12 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
     case hidden: HiddenRelation => hidden
     case relation: UnresolvedRelation =>
       nameOf(relation) match {
-        case Some(name) if name.path.isDefined =>
-          name.path.foreach(requirePath)
-          relation
         case Some(name) if !governed.mayKnow(name) =>
           new ReadAudit(governed).hidden(name)
-          HiddenRelation.instead(relation, relation.multipartIdentifier, relation.options)
+          val hidden =
+            new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
+          hidden.copyTagsFrom(relation)
+          hidden
         case Some(name) =>
           actions.foreach(require(name, _))
           relation
@@ -49,19 +46,12 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
     case other => other
   }
 
-  /** What a statement of Delta's names, as it is or in an old version; absent if nothing is granted. */
-  def known(named: LogicalPlan): LogicalPlan = named match {
-    case past: TimeTravel         => past.copy(relation = known(past.relation))
-    case past: RelationTimeTravel => past.copy(relation = known(past.relation))
-    case other            => this.named(other)
-  }
-
   def actionsOf(merge: MergeIntoTable): Seq[String] =
     (merge.matchedActions ++ merge.notMatchedActions ++ merge.notMatchedBySourceActions).map {
       case _: DeleteAction                       => "delete"
       case _: UpdateAction | _: UpdateStarAction => "update"
       case _                                     => "insert"
-    }.distinct ++ Option.when(merge.withSchemaEvolution)("alter")
+    }.distinct
 
   def actionsOf(insert: InsertIntoStatement): Seq[String] =
     if (insert.overwrite) Seq("insert", "delete") else Seq("insert")
@@ -74,11 +64,6 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
 
   private def nameOf(relation: UnresolvedRelation): Option[RelationName] =
     RelationName.of(session, relation.multipartIdentifier)
-
-  private def requirePath(path: String): Unit =
-    if (!governed.engine.isPathAllowed(governed.principal, "write", path)) {
-      new ReadAudit(governed).refusals(throw IometeErrors.pathDenied(governed.principal, "write", path))
-    }
 
   private def require(name: RelationName, action: String): Unit = {
     val engine = governed.engine

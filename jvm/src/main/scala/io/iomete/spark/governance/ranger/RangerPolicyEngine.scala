@@ -3,7 +3,6 @@ package io.iomete.spark.governance.ranger
 import java.nio.file.{Path, Paths}
 
 import io.iomete.spark.governance.decisions._
-import io.iomete.spark.governance.ranger.admin.{AdminConnection, AdminSource}
 
 /** Answers by the policies of a bundle, with Apache Ranger's engine.
   *
@@ -22,10 +21,7 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   /** Version of the bundle in force. */
   def version: Long = state().snapshot.version
 
-  /** Where the policies come from. */
-  def origin: String = source.origin
-
-  /** Why newer policies aren't in force; None where they are. */
+  /** Why a newer file isn't in force; None where it is. */
   def problem: Option[String] = source.problem
 
   /** Policies that can't be carried out; what they are about is refused to all but administrators. */
@@ -38,10 +34,7 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   }
 
   /** Stops looking for new bundles; the last one stays in force. */
-  override def close(): Unit = {
-    watcher.interrupt()
-    source.close()
-  }
+  override def close(): Unit = watcher.interrupt()
 
   override def epoch: Long = state().epoch
 
@@ -80,8 +73,6 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
 
   override def isAdmin(principal: String): Boolean = find(principal).exists(_.isAdmin)
 
-  override def isAuditor(principal: String): Boolean = find(principal).exists(_.isAuditor)
-
   override def exampleAttributes: Map[String, Any] = state().snapshot.principals.exampleAttributes
 
   override def attributes(principal: String): Map[String, Any] = find(principal).fold(Map.empty[String, Any])(_.attributes)
@@ -119,11 +110,7 @@ object RangerPolicyEngine {
     */
   def start(bundle: String): RangerPolicyEngine = start(Paths.get(bundle))
 
-  def start(bundle: Path): RangerPolicyEngine = new RangerPolicyEngine(new FileSource(bundle))
-
-  /** Goes by the policies of a Ranger Admin; the bundle tells owners and administrators. */
-  def start(bundle: Path, admin: AdminConnection): RangerPolicyEngine =
-    new RangerPolicyEngine(AdminSource.start(bundle, admin))
+  def start(bundle: Path): RangerPolicyEngine = new RangerPolicyEngine(new PolicySource(bundle))
 
   private def now(): Long = System.currentTimeMillis()
 

@@ -38,7 +38,7 @@ private object Snapshot {
   def builtIn(policies: Seq[RangerPolicy]): Seq[Long] =
     policies.filter { policy =>
       policy.getId < firstOfUsers && policy.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS &&
-      Option(policy.getResources).exists(_.containsKey("catalog")) &&
+      policy.getResources.containsKey("catalog") &&
       policy.getPolicyItems.asScala.exists(_.getRoles.contains(Principals.adminRole))
     }.map(_.getId.longValue)
 
