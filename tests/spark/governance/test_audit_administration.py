@@ -38,7 +38,7 @@ def test_policies(lake: iomete.Lakehouse, people: str, newcomer: Newcomer, told:
     policy = lake.policies.grant("select", on=people, to=name)
     lake.policies.update(policy.id, columns=["id"])
     lake.policies.disable(policy.id)
-    lake.policies.enable(policy.name)
+    lake.policies.enable(policy.id)
     exported = lake.policies.export()
     lake.policies.delete(policy.id)
     mine = [

@@ -224,9 +224,9 @@ def odd_events(lake: iomete.Lakehouse) -> list[dict[str, object]]:
         ("time > TIMESTAMP '2001-01-01 00:00:00.000001Z'", "pushed"),
         ("time <= TIMESTAMP '1999-12-31 23:59:59Z'", "pushed"),
         ("time < TIMESTAMP '12000-01-01 00:00:00Z'", "kept"),
-        ("time >= TIMESTAMP '2000-01-01Z' AND principal IN ('odd', 'odd~')", "pushed"),
+        ("time >= TIMESTAMP '2000-01-01 00:00:00Z' AND principal IN ('odd', 'odd~')", "pushed"),
         ("NOT (resource = 'odd')", "kept"),
-        ("columns[0] = 'id'", "kept"),
+        ("get(columns, 0) = 'id'", "kept"),
         ("size(masks) = 1 AND verdict = 'allowed'", "pushed"),
     ],
 )

@@ -10,6 +10,7 @@ import org.apache.spark.sql.catalyst.analysis.{
   ResolvedTable
 }
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier}
 
@@ -24,6 +25,7 @@ final case class ReservedNames(session: SparkSession) extends Rule[LogicalPlan] 
       case CreateNamespace(ResolvedNamespace(catalog, namespace, _), _, _) => check(catalog, namespace)
       case RenameTable(ResolvedTable(catalog, _, _, _), newName, _)     => checkRename(catalog, newName)
       case RenameTable(ResolvedPersistentView(catalog, _, _), newName, _) => checkRename(catalog, newName)
+      case RenameTable(ResolvedV2View(catalog, _), newName, _) => checkRename(catalog, newName) // Iceberg's
       // What is to be created or dropped has its name as a resolved identifier.
       case command: Command =>
         command.children.foreach {
