@@ -10,7 +10,7 @@ SOURCES := src tests benchmarks examples
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format bench fuzz notebooks wheel docs clean
+.PHONY: help setup demo test test-fast test-units check lint format bench fuzz notebooks wheel docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,22 +20,31 @@ setup: $(VENV)/.synced $(JAR)  ## install everything into .venv and build the Sp
 demo: setup  ## run the main job: a lakehouse of real flights
 	$(BIN)/iomete demo
 
-test: setup  ## every test: JVM, unit, contract, Spark, notebooks, attacks
-	jvm/mvnw -q -f jvm/pom.xml verify
-	$(BIN)/pytest tests/unit tests/contract
-	$(BIN)/pytest tests/spark tests/notebooks
-	$(BIN)/pytest tests/redteam
+# Each has a Spark of its own, and so a gigabyte or two, and most of a core.
+WORKERS ?= 2
+# Half of what a Spark of tests does is to compile itself, for a speed that it is too short-lived for.
+QUICK_JAVA := JDK_JAVA_OPTIONS="$(JDK_JAVA_OPTIONS) -XX:TieredStopAtLevel=1"
+test: test-units setup  ## every test: JVM, unit, contract, Spark, notebooks, attacks
+	$(BIN)/iomete prepare
+	$(QUICK_JAVA) jvm/mvnw -q -f jvm/pom.xml verify
+	$(QUICK_JAVA) $(BIN)/pytest tests/contract
+	$(QUICK_JAVA) $(BIN)/pytest -n $(WORKERS) --dist loadfile tests/spark tests/notebooks tests/redteam
 
-test-fast: setup  ## the tests that start no Spark
-	$(BIN)/pytest tests/unit tests/contract
+test-fast: test-units setup  ## the tests that start no Spark
+	$(BIN)/pytest tests/contract
 
-check: setup  ## format, lint, types, layers, unit tests, docs
+check: lint test-units  ## format, lint, types, layers, unit tests, docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+lint: setup
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Of its own, so that `make check test` runs it once.
+test-units: setup
 	$(BIN)/pytest -q tests/unit
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 format: setup  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -48,7 +57,8 @@ FUZZ_EXAMPLES ?= 5000
 FUZZ_MINUTES ?= 120
 fuzz: export FUZZ_EXAMPLES := $(FUZZ_EXAMPLES)
 fuzz: export FUZZ_MINUTES := $(FUZZ_MINUTES)
-fuzz: setup  ## generated queries on governed tables and copies, generated statements (FUZZ_MINUTES=120 each)
+fuzz: setup  ## generated policies in both engines, generated queries on governed tables and copies, generated statements (FUZZ_MINUTES=120 each)
+	$(BIN)/pytest -q tests/contract/evaluator
 	$(BIN)/pytest -q -s tests/fuzz/fuzz_equivalence.py
 	$(BIN)/pytest -q -s tests/fuzz/fuzz_statements.py
 

@@ -6,11 +6,19 @@ Lower layers ask without knowing who answers; governance answers.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from iomete.errors import ConfigurationError
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,35 @@ class Gate(Protocol):
         """Tell whether a table is seen as it is: no column hidden or masked, no row filtered."""
 
 
+class Trail(Protocol):
+    """Where what one principal does is recorded, before it is done.
+
+    `resource` is what it is done to: a full name, a principal, a tag. `detail` is what else there
+    is to say.
+    """
+
+    def allowed(
+        self,
+        action: str,
+        resource: str,
+        *,
+        policies: Iterable[int] = (),
+        detail: str | None = None,
+    ) -> None:
+        """Record that something is done.
+
+        Raises:
+            AuditUnavailableError: It can't be recorded, and it must be.
+        """
+
+    def denied(self, action: str, resource: str, reason: str) -> None:
+        """Record that something was refused.
+
+        Raises:
+            AuditUnavailableError: It can't be recorded, and it must be.
+        """
+
+
 def operating_system_principal() -> Principal:
     """Return the user that the operating system says this process runs as.
 
@@ -65,4 +102,4 @@ def operating_system_principal() -> Principal:
         return Principal(f"uid-{os.geteuid()}")
 
 
-__all__ = ["Principal", "operating_system_principal"]
+__all__ = ["Gate", "Principal", "Trail", "Verdict", "operating_system_principal"]

@@ -5,6 +5,8 @@
     │   ├── SettingsError                     one or more settings don't validate
     │   ├── SessionConflictError              this process already runs another lakehouse
     │   ├── InvalidPolicyError                a policy doesn't validate; `problems` says where
+    │   │   └── PolicyFilesError              … in policy files: with file, line and column
+    │   ├── InvalidPlanError                  a plan of policies isn't one, or is another's
     │   └── MissingExtraError (ImportError)   an optional dependency isn't installed
     ├── InvalidNameError (ValueError)         a name can't be parsed or isn't safe to create
     ├── NotFoundError (LookupError)           the object doesn't exist, or may not be seen
@@ -19,6 +21,12 @@
     ├── StillNeededError                      it can't go or change: something rests on it
     ├── AccessDeniedError (PermissionError)   the principal may not do this
     ├── PolicyPublishError (RuntimeError)     a change is saved, but not in force
+    ├── PlanOutdatedError                     policies have changed since they were planned
+    ├── PolicyDriftError                      policies in force aren't those of the files
+    ├── PolicyTestError                       tests of policies have failed
+    ├── PoliciesElsewhereError                policies come from elsewhere, and change there only
+    ├── RangerError (ConnectionError)         Ranger Admin can't be reached, or refuses
+    ├── AuditUnavailableError (OSError)       it can't be recorded, so it isn't done
     ├── LakehouseFolderError (OSError)        the lakehouse folder can't be used
     ├── EngineError (RuntimeError)            Spark can't be started or used
     │   ├── JavaNotFoundError
@@ -82,6 +90,20 @@ class InvalidPolicyError(ConfigurationError):
         super().__init__("The policy is not valid: " + "; ".join(self.problems) + ".", hint=hint)
 
 
+class PolicyFilesError(InvalidPolicyError):
+    """Policy files don't validate; `problems` lists all, as `file:line:column: message`."""
+
+    def __init__(self, problems: Iterable[str], *, hint: str | None = None) -> None:
+        super().__init__(problems, hint=hint)
+        listed = "".join(f"\n  {problem}" for problem in self.problems)
+        self.message = f"The policy files are not valid:{listed}"
+        self.args = (self.message,)
+
+
+class InvalidPlanError(ConfigurationError):
+    """A plan of policies can't be read, was changed, or was made for another lakehouse."""
+
+
 class MissingExtraError(ConfigurationError, ImportError):
     """An optional dependency isn't installed."""
 
@@ -143,6 +165,30 @@ class AccessDeniedError(IometeError, PermissionError):
 
 class PolicyPublishError(IometeError, RuntimeError):
     """A change of governance is saved, but Spark doesn't go by it yet."""
+
+
+class PlanOutdatedError(IometeError):
+    """Policies, principals or tags have changed since policies were planned; nothing was done."""
+
+
+class PolicyDriftError(IometeError):
+    """Policies in force aren't those of the policy files."""
+
+
+class PolicyTestError(IometeError):
+    """Tests of policies have failed."""
+
+
+class PoliciesElsewhereError(IometeError):
+    """Policies come from a Ranger Admin, and can be changed there only."""
+
+
+class RangerError(IometeError, ConnectionError):
+    """Ranger Admin can't be reached, or refuses what it is asked for."""
+
+
+class AuditUnavailableError(IometeError, OSError):
+    """Its audit event can't be written, and `audit.required` is set: it wasn't done."""
 
 
 class LakehouseFolderError(IometeError, OSError):
@@ -259,6 +305,12 @@ OUTCOMES: dict[type[BaseException], Outcome] = {
     QueryDeniedError: Outcome(exit_code=9, http_status=403),
     StillNeededError: Outcome(exit_code=10, http_status=409),
     PolicyPublishError: Outcome(exit_code=11, http_status=503),
+    PlanOutdatedError: Outcome(exit_code=14, http_status=409),
+    PolicyDriftError: Outcome(exit_code=15, http_status=409),
+    PolicyTestError: Outcome(exit_code=16, http_status=422),
+    PoliciesElsewhereError: Outcome(exit_code=10, http_status=409),
+    RangerError: Outcome(exit_code=12, http_status=502),
+    AuditUnavailableError: Outcome(exit_code=13, http_status=503),
 }
 """Exit code of the CLI and HTTP status, by error class; a subclass takes its nearest base's."""
 

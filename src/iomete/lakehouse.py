@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,22 +11,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from iomete.access import Principal
-from iomete.engine import Engine, IcebergCatalog, SparkGate, TableChecks, translate_errors
-from iomete.errors import (
-    AccessDeniedError,
-    ConfigurationError,
-    EngineError,
-    PrincipalNotFoundError,
+from iomete.engine import (
+    Engine,
+    IcebergCatalog,
+    SparkGate,
+    SparkGovernance,
+    TableChecks,
+    translate_errors,
 )
-from iomete.names import CatalogName, NamespaceName, TableName
+from iomete.errors import ConfigurationError, EngineError
+from iomete.names import CatalogName, NamespaceName, TableName, as_parts, quote_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from iomete.catalog import Catalog, Tags
     from iomete.folder import LakehouseFolder
-    from iomete.governance import Administration, Policies, Principals, Publisher
-    from iomete.governance.audit import Audit
+    from iomete.governance import Administration, Mover, Policies, Principals, Publisher
+    from iomete.governance.audit.keeper import AuditKeeper
+    from iomete.governance.audit.log import AuditLog
+    from iomete.governance.audit.trail import Audit
+    from iomete.governance.audit.writer import SpoolWriter
+    from iomete.governance.ranger import OutsidePolicies
     from iomete.settings import LoadedSettings
     from iomete.store import Store
 
@@ -44,6 +50,10 @@ class Parts:
     store: Store
     catalogs: list[IcebergCatalog]
     publisher: Publisher
+    governance: SparkGovernance
+    spool_writer: SpoolWriter
+    audit_keeper: AuditKeeper
+    mover: Mover
     is_open: bool = True
 
 
@@ -126,6 +136,7 @@ class Lakehouse:
             spark=lambda: self.spark,
             owners=lambda: Owners(self._administration, TableChecks(lambda: self.spark)),
             gate=SparkGate(lambda: self.spark),
+            trail=self._trail,
         )
 
     @cached_property
@@ -140,21 +151,37 @@ class Lakehouse:
         """Who may do what, and see what. For admins."""
         from iomete.governance import Policies
 
-        return Policies(self._administration, PolicyChecks(self))
+        return Policies(
+            self._administration,
+            PolicyChecks(self),
+            ranger=self.settings.settings.governance.ranger,
+            outside=self._outside,
+            engine=self._parts.governance,
+        )
 
     @cached_property
     def tags(self) -> Tags:
         """Tags, and what they are attached to. For admins."""
         from iomete.catalog import Tags
+        from iomete.governance.ranger import OutsideAdministration
 
-        return Tags(self._administration, TableChecks(lambda: self.spark))
+        changes = self._administration
+        if self._outside is not None:
+            changes = OutsideAdministration(changes, self._outside)
+        return Tags(changes, TableChecks(lambda: self.spark))
 
     @cached_property
     def audit(self) -> Audit:
         """Who did what to which data, and what was refused. For admins and auditors."""
-        from iomete.governance.audit import Audit
+        from iomete.governance.audit.trail import Audit
 
-        return Audit(self._parts.store, self._parts.folder.spool, may_read=self._require_auditor)
+        administration = self._administration
+        return Audit(
+            self._parts.store,
+            self._parts.folder.spool,
+            may_read=administration.require_auditor,
+            trail=self._trail,
+        )
 
     def as_principal(self, name: str) -> Lakehouse:
         """Return this lakehouse as somebody else sees it. For admins.
@@ -173,8 +200,9 @@ class Lakehouse:
         """
         if not self.is_usable:
             _ = self.spark  # says what is wrong
-        self._administration.require_admin("act for others")
         principal = Principal(name.removeprefix("user:"))
+        actor = self._administration
+        actor.require_admin("act for others", "principal.act_as", f"user:{principal}")
         engine = self._parts.engine
         with translate_errors():
             session = engine.new_session(principal)
@@ -241,6 +269,9 @@ class Lakehouse:
             if self._is_view or not self._parts.is_open:
                 return
             self._parts.is_open = False
+            self._parts.mover.stop()
+            self._parts.spool_writer.close()
+            self._parts.audit_keeper.stop()
             self._parts.store.close()
             self._parts.engine.stop()  # leaves alone what another process has started
 
@@ -248,18 +279,27 @@ class Lakehouse:
     def _administration(self) -> Administration:
         from iomete.governance import Administration
 
-        return Administration(self._parts.store, self._principal, self._parts.publisher)
+        parts = self._parts
+        return Administration(parts.store, self._principal, parts.publisher, trail=self._trail)
 
-    def _require_auditor(self) -> None:
-        try:
-            roles = set(self.principals.roles_of(self.principal))
-        except (AccessDeniedError, PrincipalNotFoundError):  # nobody has registered them
-            roles = set()
-        if not {"admin", "auditor"} & roles:
-            raise AccessDeniedError(
-                f"`{self.principal}` may not read the audit trail.",
-                hint="ask an admin for the role `auditor`",
-            )
+    @cached_property
+    def _outside(self) -> OutsidePolicies | None:
+        """The Ranger Admin that policies come from, if they do."""
+        from iomete.governance.ranger import OutsidePolicies
+
+        settings = self.settings.settings.governance
+        return (
+            OutsidePolicies(settings, self._parts.folder.policies)
+            if settings.source == "ranger"
+            else None
+        )
+
+    @cached_property
+    def _trail(self) -> AuditLog:
+        from iomete.governance.audit.log import AuditLog
+
+        application = str(self._spark.sparkContext.applicationId)
+        return AuditLog(self._parts.spool_writer, self._principal, application=application)
 
 
 class PolicyChecks(TableChecks):
@@ -279,6 +319,29 @@ class PolicyChecks(TableChecks):
             return "table"
         is_namespace = self._catalog.has_namespace(NamespaceName.parse(tuple(parts)))
         return "namespace" if is_namespace else None
+
+    def list_tables(self) -> Iterator[tuple[str, ...]]:
+        """Give the parts of the full name of each table and view that there is.
+
+        Cost: a list a namespace of the catalog, and one of its views from Spark.
+        """
+        above = self._catalog.list_catalogs()
+        while above:
+            below = [name for one in above for name in self._catalog.list_namespaces(one)]
+            for namespace in below:
+                yield from (as_parts(table) for table in self._catalog.list_tables(namespace))
+                yield from ((*as_parts(namespace), view) for view in self._views(namespace))
+            above = below
+
+    def columns_of(self, table: Sequence[str]) -> list[str] | None:
+        """Return the names of a table's columns, given by its parts; None if there is none."""
+        found = self.columns(quote_parts(table))
+        return None if found is None else [name for name, _ in found]
+
+    def _views(self, namespace: str) -> list[str]:
+        with translate_errors():
+            rows = self._spark().sql(f"SHOW VIEWS IN {namespace}").collect()
+        return [row[1] for row in rows if not row[2]]
 
 
 def _check_text(value: object, what: str) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, cast
 
+from pydantic import SecretStr
+
+from iomete.access import Principal, operating_system_principal
 from iomete.engine import (
     Engine,
     IcebergCatalog,
+    Prepared,
     SparkConfiguration,
     SparkGovernance,
     adopt,
@@ -20,15 +25,25 @@ from iomete.engine import (
     start,
     translate_errors,
 )
+from iomete.engine import prepare as prepare_engine
+from iomete.folder import LakehouseFolder
 from iomete.lakehouse import Lakehouse, Parts
+from iomete.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
-    from iomete.access import Principal
-    from iomete.folder import LakehouseFolder
-    from iomete.governance import Publisher
-    from iomete.settings import LoadedSettings
+    from iomete.governance import Mover, Publisher
+    from iomete.governance.audit.keeper import AuditKeeper
+    from iomete.governance.audit.writer import SpoolWriter
+    from iomete.settings import (
+        AuditSettings,
+        LoadedSettings,
+        RangerSettings,
+    )
     from iomete.store import Store
 
 
@@ -52,14 +67,15 @@ def open_lakehouse(
         raise
     try:
         store = opening.result()
-        publisher = _govern(engine, folder, store)
-        with translate_errors():
-            engine.bind_principal(principal)
-            install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
+        governance = SparkGovernance(engine)
+        publisher, mover = _govern(governance, folder, store, loaded.settings)
+        _bind(engine, principal, folder, store)
+        mover.start()
     except BaseException:
         engine.stop()
         opening.abandon()
         raise
+    writer = _spool_writer(folder, loaded.settings.audit)
     parts = Parts(
         folder=folder,
         settings=loaded,
@@ -67,8 +83,32 @@ def open_lakehouse(
         store=store,
         catalogs=catalogs,
         publisher=publisher,
+        governance=governance,
+        mover=mover,
+        spool_writer=writer,
+        audit_keeper=_keep_audit(store, folder, writer, loaded.settings.audit),
     )
     return Lakehouse(parts, principal=principal, spark=engine.spark)
+
+
+def prepare(folder: LakehouseFolder, loaded: LoadedSettings) -> Prepared:
+    """Fetch what a lakehouse's Spark needs and make its class archive; make no lakehouse."""
+    return prepare_engine(
+        loaded.settings.engine, catalogs=described_catalogs(folder, loaded), govern=_throw_away
+    )
+
+
+@contextmanager
+def _throw_away(engine: Engine, root: Path) -> Iterator[None]:
+    """Let a Spark run statements for the time of the block, for a lakehouse that nobody keeps."""
+    from iomete.store import Store
+
+    folder = LakehouseFolder.at(root)
+    folder.make()
+    with closing(Store.open(folder.store_database, backup_folder=folder.backups)) as store:
+        _govern(SparkGovernance(engine), folder, store, Settings())
+        _bind(engine, operating_system_principal(), folder, store)
+        yield
 
 
 def described_catalogs(folder: LakehouseFolder, loaded: LoadedSettings) -> list[IcebergCatalog]:
@@ -87,16 +127,74 @@ def spark_configuration(folder: LakehouseFolder, loaded: LoadedSettings) -> Spar
     )
 
 
-def _govern(engine: Engine, folder: LakehouseFolder, store: Store) -> Publisher:
-    """Put the policies of the store in force; from here on each session is governed."""
-    from iomete.governance import Publisher, hash_key
+def _govern(
+    governance: SparkGovernance, folder: LakehouseFolder, store: Store, settings: Settings
+) -> tuple[Publisher, Mover]:
+    """Put policies in force; from here on each session is governed."""
+    from iomete.governance import Mover, Publisher, carry_out_moves, hash_key
 
     publisher = Publisher(store, folder.policies)
+    carry_out_moves(store)  # what a process that was killed has left
     publisher.ensure_published()
-    governance = SparkGovernance(engine)
-    governance.start(publisher.path, hash_key=hash_key(store), spool=folder.spool)
+    source = settings.governance
+    governance.start(
+        publisher.path,
+        hash_key=hash_key(store),
+        spool=folder.spool,
+        audit=settings.audit,
+        ranger=_ranger(source.ranger) if source.source == "ranger" else None,
+    )
+    governance.serve_audit(store.jdbc())
+    governance.know_tables(store.jdbc())
     publisher.on_publish(governance.refresh)
-    return publisher
+    return publisher, Mover(store, publisher, governance)
+
+
+def _bind(engine: Engine, principal: Principal, folder: LakehouseFolder, store: Store) -> None:
+    """Give Spark's first session to whoever opens the lakehouse."""
+    with translate_errors():
+        engine.bind_principal(principal)
+        install_session_catalog(engine, store.jdbc(), warehouse=folder.warehouse)
+
+
+def _ranger(settings: RangerSettings) -> dict[str, str]:
+    """Return how Spark reaches Ranger Admin; handed over in memory, never in a configuration."""
+    given = settings.model_dump(exclude_none=True)
+    return {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for key, value in given.items()
+    }
+
+
+def _spool_writer(folder: LakehouseFolder, audit: AuditSettings) -> SpoolWriter:
+    """Return what this process reports its own part of the audit trail with."""
+    from iomete.governance.audit.writer import SpoolWriter
+
+    return SpoolWriter(
+        folder.spool,
+        required=audit.required,
+        file_bytes=audit.spool_max_bytes,
+        file_seconds=audit.spool_max_seconds,
+    )
+
+
+def _keep_audit(
+    store: Store, folder: LakehouseFolder, writer: SpoolWriter, audit: AuditSettings
+) -> AuditKeeper:
+    """Begin to take in events and to let old ones go, until the lakehouse is closed."""
+    from iomete.governance.audit.keeper import KEEPER, AuditKeeper
+    from iomete.governance.audit.log import AuditLog
+    from iomete.governance.audit.spool import SpoolReader
+
+    keeper = AuditKeeper(
+        store,
+        SpoolReader(store, folder.spool),
+        AuditLog(writer, Principal(KEEPER)),
+        ingest_seconds=audit.ingest_seconds,
+        retention_days=audit.retention_days,
+    )
+    keeper.start()
+    return keeper
 
 
 def _engine(

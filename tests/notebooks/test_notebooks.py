@@ -38,6 +38,17 @@ SHOWN = {
         "audit": ["alice   denied", "bob  allowed", "email MASK, born MASK_DATE_SHOW_YEAR"],
         "readers": ["['alice', 'bob']"],
     },
+    "07_policies": {
+        "connect": ["'mask data of tag PII.PAY to group:analysts'"],
+        "explain": ["(True, 'MASK_NULL', \"region = 'EU'\", 'PII.PAY')"],
+        "event": ["('allowed', True, (100,))"],
+        "who": ["'alice', 'bob'"],
+        "what": ["{'amount': 'MASK_NULL', '*': None}", "\"region = 'EU'\""],
+        "files": ["('create', 'teams for analysts')", "('alice, bob', 'gains', 'select on"],
+        "tests": ["(['failed', 'passed', 'passed'], ['passed', 'passed', 'passed'])"],
+        "apply": ["(False, ['Data'])"],
+        "findings": ["('orphaned principal', 'user:carol')"],
+    },
 }
 """What the output of a cell holds, by notebook and cell id."""
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
+from iomete.engine import cache_folder
+from iomete.settings import EngineSettings
 from support.scripts import RunScript
 
 PROGRAM = str(Path(sys.executable).with_name("iomete"))
@@ -64,3 +68,20 @@ def test_a_reader_may_leave_after_the_first_row(run_script: RunScript) -> None:
         "g": ["+12024-01-01 00:00:00"],
         "h": "2024-01-01T00:00:00",
     }
+
+
+def test_what_is_prepared_is_used_by_later_starts(run_script: RunScript, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(cache_folder(EngineSettings()) / "jars", cache / "jars", copy_function=os.link)
+    environment = {"IOMETE_ENGINE__CACHE_FOLDER": str(cache)}
+    done = run_script.command([PROGRAM, "prepare"], environment=environment)
+    assert done.stdout.endswith(f" jars and a class archive ready in {cache}\n")
+    assert not (tmp_path / "lakehouse").exists()
+    (archive,) = (cache / "class-archives").glob("*.jsa")
+    script = """
+import iomete
+lake = iomete.connect()
+given = lake.spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean()
+print([option for option in given.getInputArguments() if "SharedArchiveFile" in option])
+"""
+    assert str(archive) in run_script(script, **environment).stdout

@@ -81,6 +81,8 @@ def test_demo_shows_real_facts_and_runs_again_on_its_own_lakehouse(tmp_path: Pat
     assert re.search(r"^ +1001 +null +ada@example\.org +null +basic *$", first, re.MULTILINE)
     assert re.search(r"^  PyIceberg +336,776 +-21\.92$", first, re.MULTILINE)
     assert answers(first) == ANSWERS
+    assert "dana@demo may no longer select lake.crm.customers.email" in first
+    assert "lake.crm.customers.customer_id for eli@demo: as it is -> MASK_NULL" in first
     assert "iomete shell -l lakehouse" in first
     assert "\x1b" not in first
     assert max(len(line) for line in first.splitlines()) <= 100

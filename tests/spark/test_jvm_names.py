@@ -80,3 +80,4 @@ def test_procedures_with_computed_arguments_run_once(spark: SparkSession, namesp
 def test_temporary_views_have_no_files_and_any_name(spark: SparkSession) -> None:
     spark.sql("CREATE OR REPLACE TEMPORARY VIEW `a/b` AS SELECT 1 AS id")
     assert spark.table("`a/b`").count() == 1
+    spark.catalog.dropTempView("a/b")

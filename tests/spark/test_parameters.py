@@ -288,6 +288,7 @@ def test_views_keep_the_values_they_were_made_with(spark: SparkSession, delta: s
     spark.sql("CREATE OR REPLACE TEMPORARY VIEW with_value AS SELECT :x AS x", args={"x": "it's"})
     assert rows(spark, f"SELECT * FROM {view}") == [(value.replace("$", ""),)]
     assert rows(spark, "SELECT * FROM with_value") == [("it's",)]
+    spark.catalog.dropTempView("with_value")
 
 
 # --- statements that only Iceberg knows ---

@@ -11,8 +11,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from iomete.governance import audit_spool
-from iomete.governance.audit_spool import SpoolReader
+from iomete.access import Principal
+from iomete.governance.audit import spool
+from iomete.governance.audit.log import AuditLog
+from iomete.governance.audit.spool import SpoolReader
+from iomete.governance.audit.writer import SpoolWriter
 from iomete.store import Store
 
 DRIVER = "0b0e0f8e-1111-4222-8333-444455556666"
@@ -41,6 +44,17 @@ def event(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def line(number: int = 1, **changes: Any) -> bytes:
     return json.dumps(event(number, **changes)).encode() + b"\n"
+
+
+def trail_in(folder: Path, principal: str = "admin", **more: Any) -> AuditLog:
+    """Return what records, in a spool of that name, what somebody does through Python."""
+    return AuditLog(SpoolWriter(folder, **more), Principal(principal))
+
+
+def events_in(folder: Path) -> list[dict[str, Any]]:
+    """Return what was written to a spool, each driver's in order."""
+    files = sorted(folder.glob("audit-*.jsonl")) if folder.exists() else []
+    return [json.loads(text) for file in files for text in file.read_text().splitlines()]
 
 
 def spool_file(folder: Path, number: int = 1, driver: str = DRIVER) -> Path:
@@ -81,7 +95,7 @@ def hold(path: str) -> None:
 
 def ingest(url: str, folder: str, rounds: str, batch_bytes: str) -> None:
     """Be a reader."""
-    audit_spool.BATCH_BYTES = int(batch_bytes)
+    spool.BATCH_BYTES = int(batch_bytes)
     with Store.open(url) as store:
         for _ in range(int(rounds)):
             SpoolReader(store, folder, idle_seconds=0).ingest()
@@ -94,7 +108,7 @@ def crash(url: str, folder: str, point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     if point == "before commit":
-        audit_spool.save_position = die  # type: ignore[assignment]
+        spool.save_position = die  # type: ignore[assignment]
     else:
         Path.unlink = die  # type: ignore[assignment,method-assign]
     ingest(url, folder, "1", "1000000")

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from iomete.access import Principal
 from iomete.catalog.owners import Owners
 from iomete.catalog.tags import Tags
+from iomete.errors import PlanOutdatedError
 from iomete.governance import Administration, Policies, Principals, Publisher
 from iomete.store import Store
+from support.audit import trail_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
 
 
 @dataclass
@@ -47,6 +51,13 @@ class Tables:
         self.asked.append(table)
         return list(self.tables[table].items()) if table in self.tables else None
 
+    def list_tables(self) -> list[tuple[str, ...]]:
+        return [tuple(name.split(".")) for name in self.tables]
+
+    def columns_of(self, table: Sequence[str], /) -> list[str] | None:
+        found = self.columns(".".join(table))
+        return None if found is None else [name for name, _ in found]
+
     def check_filter(self, table: str, predicate: str, /) -> str | None:
         return f"no predicate on {table}" if "(" in predicate and ")" not in predicate else None
 
@@ -62,13 +73,17 @@ class World:
 
     def __init__(self, root: Path, store: Store) -> None:
         self.store = store
+        self.spool = root / "spool"
         self.publisher = Publisher(store, root / "policies")
         self.tables = Tables()
         self.admin = store.identity().created_by
         self.act_as(self.admin)
 
     def act_as(self, name: str) -> World:
-        self.administration = Administration(self.store, Principal(name), self.publisher)
+        trail = trail_in(self.spool, name)
+        self.administration = Administration(
+            self.store, Principal(name), self.publisher, trail=trail
+        )
         self.principals = Principals(self.administration)
         self.policies = Policies(self.administration, self.tables)
         self.tags = Tags(self.administration, self.tables)
@@ -82,3 +97,17 @@ def add_policies(url: str, root: str, name: str) -> None:
         world = World(Path(root), store)
         for number in range(10):
             world.policies.grant("select", on="lake.crm", to=world.admin, name=f"{name} {number}")
+
+
+def apply_plan(url: str, root: str, plan: str, ready: Barrier, results: Queue[str]) -> None:
+    """Apply a saved plan at the same time as others; for processes that a test spawns."""
+    with Store.open(url) as store:
+        policies = World(Path(root), store).policies
+        loaded = policies.load_plan(plan)
+        ready.wait(60)
+        try:
+            policies.apply(loaded)
+        except PlanOutdatedError:
+            results.put("lost")
+        else:
+            results.put("won")

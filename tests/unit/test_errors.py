@@ -39,6 +39,8 @@ EXIT_CODES = {
     "QueryDeniedError": 9,
     "StillNeededError": 10,
     "PolicyPublishError": 11,
+    "PoliciesElsewhereError": 10,
+    "RangerError": 12,
 }
 
 

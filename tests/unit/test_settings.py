@@ -157,7 +157,7 @@ def test_a_misspelt_section_in_a_variable_is_an_error(tmp_path: Path) -> None:
         "environment variable `IOMETE_CATALOG__A__TYPE` names no section",
         "environment variable `IOMETE_ENGIN__UI` names no section",
     )
-    assert caught.value.hint == "sections are catalogs, engine, store"
+    assert caught.value.hint == "sections are audit, catalogs, engine, governance, store"
 
 
 @pytest.mark.parametrize(
@@ -432,3 +432,49 @@ def test_a_port_in_a_url_is_a_number_in_range(tmp_path: Path, port: str) -> None
 def test_an_s3_server_is_a_url(tmp_path: Path, endpoint: str) -> None:
     (problem,) = problems(tmp_path, arguments={"catalogs": {"a": {"s3": {"endpoint": endpoint}}}})
     assert problem.startswith("`catalogs.a.s3.endpoint`")
+
+
+RANGER = {"url": "https://ranger.example:6182/", "service": "lakehouse"}
+
+
+def test_policies_may_come_from_ranger(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        '[governance]\nsource = "ranger"\n'
+        '[governance.ranger]\nurl = "https://ranger.example:6182/"\nservice = "lakehouse"\n'
+        'user = "iomete"\npoll_seconds = 5\n',
+        IOMETE_GOVERNANCE__RANGER__PASSWORD="hunter2",
+    )
+    ranger = loaded.settings.governance.ranger
+    assert (ranger.url, ranger.poll_seconds) == ("https://ranger.example:6182", 5)
+    assert ranger.password is not None
+    assert ranger.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(loaded) + str(loaded.values())
+
+
+@pytest.mark.parametrize("missing", ["url", "service"])
+def test_ranger_has_to_be_told(tmp_path: Path, missing: str) -> None:
+    told = {key: value for key, value in RANGER.items() if key != missing}
+    (problem,) = problems(tmp_path, arguments={"governance": {"source": "ranger", "ranger": told}})
+    assert f"`ranger.{missing}` is missing" in problem
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "ranger.example"},
+        {"url": "https://me:hunter2@ranger.example"},
+        {"url": "https://ranger.example?token=hunter2"},
+        {"url": "https://ranger.example:0"},
+        {"user": "iomete"},
+        {"password": "hunter2"},
+        {"user": "io:mete", "password": "hunter2"},
+        {"user": "iomete", "password": "hunter2", "token": "hunter2"},
+        {"poll_seconds": 0},
+        {"timeout_seconds": -1},
+    ],
+)
+def test_half_a_ranger_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    (problem,) = problems(tmp_path, arguments={"governance": {"ranger": {**RANGER, **wrong}}})
+    assert problem.startswith("`governance.ranger")
+    assert "hunter2" not in problem

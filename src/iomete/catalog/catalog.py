@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
-    from iomete.access import Gate
+    from iomete.access import Gate, Trail
     from iomete.catalog.owners import Owners
 
 Name = str | Sequence[str]
+
+RESERVED_NAMESPACE = "system"
+"""In `lake`: holds what the platform tells about itself, such as `lake.system.audit`."""
 
 
 class Catalog:
@@ -52,12 +55,14 @@ class Catalog:
         spark: Callable[[], SparkSession],
         owners: Callable[[], Owners],
         gate: Gate,
+        trail: Trail,
     ) -> None:
         self._described = {catalog.name: catalog for catalog in catalogs}
         self._loaded: dict[str, PyIcebergCatalog] = {}
         self._spark = spark
         self._owners = owners
         self._gate = gate
+        self._trail = trail
 
     def set_owner(self, table: Name, owner: str | None) -> None:
         """Set who owns a table or view: whom to ask, and with whose rights a view is read.
@@ -156,17 +161,22 @@ class Catalog:
                 hint=f'read it by Spark: lake.table("{what}")',
             )
         if not self._gate.may_know(what.parts):
+            self._trail.denied("select", what.full_name, "nothing is granted on it")
             raise TableNotFoundError(f"Table `{what}` does not exist.")
         if not self._gate.reads_plainly(what.parts):
+            self._trail.denied("select", what.full_name, "part of it is hidden or masked")
             raise AccessDeniedError(
                 f"Table `{what}` can't be loaded without Spark: part of it is hidden or masked.",
                 hint=f'read it by Spark: lake.table("{what}")',
             )
         try:
             with translate_catalog_errors(what.catalog):
-                return self._iceberg(what.catalog).load_table(what.parts[1:])
+                loaded = self._iceberg(what.catalog).load_table(what.parts[1:])
         except NoSuchTableError as error:
             raise TableNotFoundError(f"Table `{what}` does not exist.") from error
+        # What is read by it later, nobody here gets to know.
+        self._trail.allowed("select", what.full_name, detail="loaded without Spark")
+        return loaded
 
     def create_namespace(self, namespace: Name) -> str:
         """Make a namespace, and those above it, where they don't exist; return its full name.
@@ -177,7 +187,9 @@ class Catalog:
         """
         where = self._namespace_name(namespace)
         check_creatable(where.parts[1:])
+        _check_not_reserved(where)
         if not self._gate.may("create", where.parts):
+            self._trail.denied("create", where.full_name, "no policy grants it")
             raise AccessDeniedError(
                 f"Namespace `{where}` can't be created: that isn't granted.",
                 hint="ask an admin for `create` on it, or on what it is in",
@@ -185,6 +197,7 @@ class Catalog:
         if where.catalog == SESSION_CATALOG:
             self._rows(f"CREATE NAMESPACE IF NOT EXISTS {where.full_name}")
         else:
+            self._trail.allowed("create", where.full_name)
             with translate_catalog_errors(where.catalog):
                 catalog = self._iceberg(where.catalog)
                 for length in range(1, len(where.parts)):
@@ -206,7 +219,7 @@ class Catalog:
             CatalogNotFoundError: If there is no Iceberg catalog of this name.
             AccessDeniedError: If the principal is no admin: PyIceberg applies no policy.
         """
-        self._require_admin()
+        self._require_admin(catalog)
         return self._iceberg(catalog)
 
     def pyiceberg_properties(self, catalog: str = DEFAULT_CATALOG) -> dict[str, str]:
@@ -218,7 +231,7 @@ class Catalog:
             CatalogNotFoundError: If there is no Iceberg catalog of this name.
             AccessDeniedError: If the principal is no admin.
         """
-        self._require_admin()
+        self._require_admin(catalog)
         return self._properties(catalog)
 
     def has_catalog(self, catalog: CatalogName, /) -> bool:
@@ -260,12 +273,14 @@ class Catalog:
             raise CatalogNotFoundError(f"Iceberg catalog `{catalog}` does not exist.")
         return self._described[catalog].pyiceberg_properties()
 
-    def _require_admin(self) -> None:
+    def _require_admin(self, catalog: str) -> None:
         if not self._gate.is_admin():
+            self._trail.denied("catalog.open", catalog, "the role `admin` isn't held")
             raise AccessDeniedError(
                 "A catalog without Spark is for admins: no policy is applied there.",
                 hint='read tables by lake.table("…")',
             )
+        self._trail.allowed("catalog.open", catalog)
 
     def _parts(self, name: Name) -> tuple[str, ...]:
         """Return a name's parts, completed with the default catalog as Spark does it."""
@@ -303,3 +318,11 @@ class Catalog:
     def _rows(self, statement: str) -> list[Any]:
         with translate_errors():
             return self._spark().sql(statement).collect()
+
+
+def _check_not_reserved(namespace: NamespaceName) -> None:
+    if namespace.parts[:2] == (DEFAULT_CATALOG, RESERVED_NAMESPACE):
+        raise InvalidNameError(
+            f"Namespace `{namespace}` can't be created: it is the platform's own.",
+            hint="choose another name",
+        )

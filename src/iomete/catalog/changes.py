@@ -19,15 +19,19 @@ class Changes(Protocol):
     def author(self) -> str:
         """The name that changes are recorded under."""
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
-        """Give a connection to read with.
+    def reading(self, action: str = ..., on: str = ..., /) -> AbstractContextManager[sa.Connection]:
+        """Give a connection to read with; `action` on `on` is recorded if it is refused.
 
         Raises:
             AccessDeniedError: The principal may not.
         """
 
-    def changing(self) -> AbstractContextManager[sa.Connection]:
+    def changing(
+        self, action: str, on: str = ..., *, detail: str | None = None
+    ) -> AbstractContextManager[sa.Connection]:
         """Give a connection to change with; what was changed is in force afterwards.
+
+        `action` on `on` is recorded, with `detail`, done or refused.
 
         Raises:
             AccessDeniedError: The principal may not.

@@ -35,11 +35,11 @@ class Owners:
             PrincipalNotFoundError: There is no such user.
         """
         name = GovernedTable.parse(table).full_name
-        with self._changes.reading():
+        with self._changes.reading("owner.set", name):
             pass  # whoever may not gets no answer about what exists
         if owner is not None and self._columns.columns(name) is None:
             raise TableNotFoundError(f"Table or view `{name}` does not exist.")
-        with self._changes.changing() as connection:
+        with self._changes.changing("owner.set", name, detail=owner) as connection:
             connection.execute(sa.delete(owners).filter_by(resource=name))
             if owner is not None:
                 connection.execute(

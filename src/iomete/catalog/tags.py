@@ -112,7 +112,7 @@ class Tags:
                 hint="use letters, digits, _, - and dots, at most 128",
             )
         values = _checked_attributes(attributes or {})
-        with self._changes.changing() as connection:
+        with self._changes.changing("tag.define", f"tag:{name}") as connection:
             if connection.execute(sa.select(tags.c.tag).filter_by(tag=name)).first():
                 raise AlreadyExistsError(f"Tag `{name}` exists.", hint="see lake.tags.list()")
             connection.execute(
@@ -134,7 +134,7 @@ class Tags:
             TagNotFoundError: There is none of this name.
             StillNeededError: It is attached to something, or policies are on it.
         """
-        with self._changes.changing() as connection:
+        with self._changes.changing("tag.remove", f"tag:{name}") as connection:
             _read_tag(connection, name)
             query = sa.select(tag_attachments.c.resource).filter_by(tag=name).limit(1)
             if resource := connection.execute(query).scalar():
@@ -156,10 +156,10 @@ class Tags:
             TableNotFoundError: There is no such table.
             ColumnNotFoundError: The table has no such column.
         """
-        with self._changes.reading():
+        with self._changes.reading("tag.attach", quote_parts(as_parts(resource))):
             pass  # whoever may not gets no answer about what exists
         tagged = self._existing(resource)
-        with self._changes.changing() as connection:
+        with self._changes.changing("tag.attach", tagged.resource, detail=tag) as connection:
             _read_tag(connection, tag)
             if (found := _read_attachment(connection, tag, tagged.resource)) is not None:
                 return found
@@ -188,7 +188,8 @@ class Tags:
         Raises:
             TagNotFoundError: The tag isn't defined, or isn't attached there.
         """
-        with self._changes.changing() as connection:
+        name = quote_parts(as_parts(resource))
+        with self._changes.changing("tag.detach", name, detail=tag) as connection:
             _read_tag(connection, tag)
             names = _possible_names(resource)
             removed = connection.execute(

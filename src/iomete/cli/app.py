@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from iomete.cli import answers
+from iomete.cli.policies import policies_app
 from iomete.cli.reader import ReaderGoneError, drop_output, read_statement
 from iomete.errors import IometeError, outcome_of
 
@@ -36,6 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+answers.add_to(policies_app)
+app.add_typer(policies_app)
 
 Folder = Annotated[
     Path | None,
@@ -147,16 +152,17 @@ def spark_conf(
 def prepare(folder: Folder = None) -> None:
     """Fetch and verify the jars and make the class archive: later starts are fast and offline."""
     from iomete.engine import cache_folder
-    from iomete.engine import prepare as prepare_engine
     from iomete.folder import LakehouseFolder
-    from iomete.opening import described_catalogs
+    from iomete.opening import prepare as prepare_lakehouse
     from iomete.settings import load_settings
 
     where = LakehouseFolder.at(folder)
     loaded = load_settings(where.root)
-    catalogs = described_catalogs(where, loaded)
-    prepared = prepare_engine(loaded.settings.engine, catalogs=catalogs)
-    typer.echo(f"{len(prepared)} jars ready in {cache_folder(loaded.settings.engine)}")
+    prepared = prepare_lakehouse(where, loaded)
+    archive = "a class archive" if prepared.class_archive else "no class archive"
+    typer.echo(
+        f"{len(prepared.jars)} jars and {archive} ready in {cache_folder(loaded.settings.engine)}"
+    )
 
 
 @app.command()

@@ -4,7 +4,7 @@ from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration
 from iomete.engine.governance import SparkGate, SparkGovernance, TableChecks
 from iomete.engine.iceberg import IcebergCatalog, resolve_catalogs
 from iomete.engine.lifecycle import Engine, adopt, running_session, start
-from iomete.engine.preparation import cache_folder, configure, prepare
+from iomete.engine.preparation import Prepared, cache_folder, configure, prepare
 from iomete.engine.query_errors import as_query_error, translate_errors
 from iomete.engine.session_catalog import install_session_catalog
 from iomete.engine.sqlite_catalog import check_catalog_database
@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT_CATALOG",
     "Engine",
     "IcebergCatalog",
+    "Prepared",
     "SparkConfiguration",
     "SparkGate",
     "SparkGovernance",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iomete.engine.query_errors import translate_errors
+from iomete.errors import EngineError, QueryError
 from iomete.names import quote_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from iomete.engine.lifecycle import Engine
+    from iomete.settings import AuditSettings
+    from iomete.store import JdbcAddress
 
 _MISSING = {
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -29,7 +32,13 @@ class SparkGovernance:
         self._engine = engine
 
     def start(
-        self, bundle: Path, *, hash_key: bytes, spool: Path, audit_required: bool = False
+        self,
+        bundle: Path,
+        *,
+        hash_key: bytes,
+        spool: Path,
+        audit: AuditSettings,
+        ranger: Mapping[str, str] | None = None,
     ) -> int:
         """Govern every session of this driver from now on; return the bundle's version.
 
@@ -37,21 +46,58 @@ class SparkGovernance:
             bundle: The file with policies, principals, roles and tags.
             hash_key: 32 bytes, known to this lakehouse only, that hash masks use.
             spool: The folder that audit events are written to.
-            audit_required: Refuse queries whose audit event can't be written.
+            audit: Whether queries are refused whose event can't be written, and how long files
+                get.
+            ranger: Where a Ranger Admin is, as `AdminConnection.of` reads it; policies are its, and
+                the bundle tells owners and administrators only.
 
         Raises:
             EngineError: If it can't be started, and so nothing can be run.
+
+        Cost: one read of the file; with `ranger`, four requests.
+        """
+        session = self._engine.spark._jsparkSession  # noqa: SLF001  # no public road to it
+        rules = (audit.required, audit.spool_max_bytes, audit.spool_max_seconds)
+        arguments = (session, str(bundle), hash_key, str(spool), *rules)
+        try:
+            with translate_errors():
+                if ranger is None:
+                    return int(self._governance.start(*arguments))
+                return int(self._governance.startWithRanger(*arguments, dict(ranger)))
+        except QueryError as error:
+            raise EngineError(error.message, hint=error.hint) from error
+
+    def serve_audit(self, store: JdbcAddress) -> None:
+        """Make the audit trail readable in SQL, as `lake.system.audit`.
+
+        Args:
+            store: Where a JVM finds the metadata database.
+        """
+        self._engine.jvm.io.iomete.spark.AuditTrail.serve(store.url, store.user, store.password)
+
+    def know_tables(self, store: JdbcAddress) -> None:
+        """Have policies follow tables that are renamed, from now on.
+
+        Args:
+            store: Where a JVM finds the metadata database.
         """
         with translate_errors():
-            return int(
-                self._governance.start(
-                    self._engine.spark._jsparkSession,  # noqa: SLF001  # no public road to it
-                    str(bundle),
-                    hash_key,
-                    str(spool),
-                    audit_required,
-                )
-            )
+            self._governance.knowTables(store.url, store.user, store.password)
+
+    def has_moves(self) -> bool:
+        """Tell whether tables were renamed since the last call, whose policies haven't followed.
+
+        Raises:
+            EngineError: If Spark has ended.
+        """
+        try:
+            return bool(self._governance.awaitMoves(0))
+        except Exception as error:  # whatever Py4J raises when nobody answers
+            raise EngineError(f"Spark can't be asked for renames: {error}") from error
+
+    def moves_carried_out(self) -> None:
+        """Let statements go on that wait until policies have followed what they renamed."""
+        self._governance.movesCarriedOut()
 
     def refresh(self) -> int:
         """Load the bundle now, if it has changed; return the version in force."""
@@ -59,9 +105,14 @@ class SparkGovernance:
 
     @property
     def problem(self) -> str | None:
-        """Why the newest bundle is not in force, if it is not."""
+        """Why the newest policies are not in force, if they are not."""
         found = self._governance.problem()
         return None if found is None else str(found)
+
+    @property
+    def broken_policies(self) -> list[str]:
+        """Policies that can't be carried out, with the reason; what they are on is closed."""
+        return [str(reason) for reason in self._governance.brokenPolicies()]
 
     @property
     def _governance(self) -> Any:

@@ -62,11 +62,12 @@ class JavaProcess:
         """Say that Spark is up: what the JVM writes from now on is passed on as it is."""
         self._stderr.booted()
 
-    def end(self, *, wait: bool = True) -> None:
+    def end(self, *, wait: bool = True, patience: float = END_TIMEOUT_SECONDS) -> None:
         """End the JVM by closing its standard input, as PySpark does when Python ends.
 
         Args:
             wait: Return once it has ended; otherwise it is left to write what it writes at exit.
+            patience: Seconds after which a JVM that is waited for is killed.
         """
         from py4j.protocol import Py4JError
 
@@ -78,7 +79,7 @@ class JavaProcess:
             threading.Thread(target=self._process.wait, daemon=True).start()
             return
         try:
-            self._process.wait(END_TIMEOUT_SECONDS)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

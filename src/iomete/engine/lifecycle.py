@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iomete.settings import EngineSettings
 
 SPARK_VERSION = "4.1.3"
+ARCHIVE_TIMEOUT_SECONDS = 600
 LOG_CONFIGURATION = Path(__file__).parent / "log4j2.properties"
 
 
@@ -81,7 +82,10 @@ class Engine:
             return
         if self._process.is_alive():
             self.spark.stop()
-        self._process.end(wait=wait or not self._archiving)
+        if self._archiving:
+            self._process.end(wait=wait, patience=ARCHIVE_TIMEOUT_SECONDS)
+        else:
+            self._process.end()
         _forget_gateway()
 
 
@@ -183,7 +187,7 @@ def check_spark_version() -> None:
 
 
 def adopt_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> None:
-    """Put the class archive that an ended JVM has left into use."""
+    """Put the class archive that an ended JVM has left into use, if it left a whole one."""
     archive = _archive(settings, jars, cache)
     if archive is not None:
         archive.adopt_finished()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iomete.engine.configuration import DEFAULT_CATALOG, SparkConfiguration, build_configuration
 from iomete.engine.iceberg import resolve_catalogs
@@ -15,7 +16,19 @@ from iomete.settings import CatalogSettings
 
 if TYPE_CHECKING:
     from iomete.engine.iceberg import IcebergCatalog
+    from iomete.engine.lifecycle import Engine
     from iomete.settings import EngineSettings
+
+Govern = Callable[["Engine", Path], AbstractContextManager[None]]
+"""Lets a Spark run statements, for a lakehouse in this folder: without governance it runs none."""
+
+
+class Prepared(NamedTuple):
+    """What `prepare` leaves in the cache."""
+
+    jars: list[Path]
+    class_archive: bool
+
 
 TYPICAL_STATEMENTS = (
     "CREATE NAMESPACE lake.prepare",
@@ -54,7 +67,9 @@ def configure(
     )
 
 
-def prepare(settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog]) -> list[Path]:
+def prepare(
+    settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog], govern: Govern
+) -> Prepared:
     """Fetch the jars, verify every checksum, and make the class archive.
 
     A later start is fast then and needs no network: for images, and for machines that go offline.
@@ -69,16 +84,23 @@ def prepare(settings: EngineSettings, *, catalogs: Sequence[IcebergCatalog]) -> 
     for artifact in verify(artifacts, cache=cache / "jars"):
         (cache / "jars" / artifact.file_name).unlink(missing_ok=True)
     jars = [*resolve(artifacts, cache=cache / "jars", repository=settings.repository), own_jar()]
-    if settings.class_archive:
-        _make_class_archive(settings, jars, cache=cache)
-    return jars
+    made = settings.class_archive and _make_class_archive(
+        settings, jars, cache=cache, govern=govern
+    )
+    return Prepared(jars, made)
 
 
-def _make_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache: Path) -> None:
-    """Run on a throw-away lakehouse what every program uses, and keep the classes it loaded."""
+def _make_class_archive(
+    settings: EngineSettings, jars: Sequence[Path], *, cache: Path, govern: Govern
+) -> bool:
+    """Run on a throw-away lakehouse what every program uses, and keep the classes it loaded.
+
+    Returns:
+        Whether there is an archive now: a JVM may be unable to make one.
+    """
     local = settings.model_copy(update={"master": "local[2]", "ui": False, "spark": {}})
     if has_class_archive(local, jars, cache=cache):
-        return
+        return True
     with TemporaryDirectory(prefix="iomete-") as folder:
         catalogs = resolve_catalogs(
             {DEFAULT_CATALOG: CatalogSettings()},
@@ -90,11 +112,13 @@ def _make_class_archive(settings: EngineSettings, jars: Sequence[Path], *, cache
         )
         engine = start(local, configuration, cache=cache)
         try:
-            for statement in TYPICAL_STATEMENTS:
-                engine.spark.sql(statement).collect()
+            with govern(engine, Path(folder)):
+                for statement in TYPICAL_STATEMENTS:
+                    engine.spark.sql(statement).collect()
         finally:
             engine.stop(wait=True)
     adopt_class_archive(local, jars, cache=cache)
+    return has_class_archive(local, jars, cache=cache)
 
 
 def _artifacts(catalogs: Iterable[IcebergCatalog]) -> tuple[Artifact, ...]:

@@ -5,6 +5,14 @@ one file. Apache Ranger's engine, inside Spark, decides by that file.
 """
 
 from iomete.governance.administration import Administration
+from iomete.governance.answers import (
+    Draft,
+    Explanation,
+    Finding,
+    Holder,
+    Right,
+    Simulation,
+)
 from iomete.governance.attributes import AttributeValue
 from iomete.governance.checks import PolicyChecks
 from iomete.governance.conflicts import PolicyConflictWarning
@@ -16,25 +24,38 @@ from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import Group, Role, User
 from iomete.governance.principals import Principals
 from iomete.governance.publisher import Publisher
+from iomete.governance.ranger import PolicyStatus, PushReport
+from iomete.governance.renames.mover import Mover
+from iomete.governance.renames.moves import carry_out_moves
 from iomete.governance.specifications import PolicyKind
 
 __all__ = [
     "Administration",
     "AttributeValue",
     "Change",
+    "Draft",
+    "Explanation",
+    "Finding",
     "Group",
+    "Holder",
     "MaskKind",
+    "Mover",
     "Policies",
     "Policy",
     "PolicyChecks",
     "PolicyConflictWarning",
     "PolicyKind",
+    "PolicyStatus",
     "PolicyVersion",
     "PrincipalKind",
     "PrincipalName",
     "Principals",
     "Publisher",
+    "PushReport",
+    "Right",
     "Role",
+    "Simulation",
     "User",
+    "carry_out_moves",
     "hash_key",
 ]

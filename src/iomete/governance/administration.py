@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from iomete.access import Principal
 from iomete.errors import AccessDeniedError, PrincipalNotFoundError, StillNeededError
 from iomete.governance import counters
+from iomete.governance.audit.tables import AUDIT_TABLE
 from iomete.governance.documents import TAG_SERVICE, tags_of
 from iomete.governance.founding import found
-from iomete.governance.memberships import is_admin
+from iomete.governance.memberships import is_admin, is_auditor
 from iomete.governance.policy_records import read_policies
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist, missing
@@ -22,9 +24,23 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from iomete.access import Principal
+    from iomete.access import Trail
     from iomete.governance.publisher import Publisher
     from iomete.store import Store
+
+
+ADMINISTRATION = "administration"
+"""What events are about that name no resource."""
+
+_NO_ADMIN = "the role `admin` isn't held"
+
+
+class _OfThread(threading.local):
+    """What a thread is in the middle of: batches within batches, and what its change is about."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.concerned: list[tuple[str | None, str, tuple[int, ...]]] = []
 
 
 class Administration:
@@ -33,11 +49,19 @@ class Administration:
     Whether that principal is an admin is asked in the very transaction that reads or changes.
     """
 
-    def __init__(self, store: Store, actor: Principal, publisher: Publisher) -> None:
+    def __init__(
+        self, store: Store, actor: Principal, publisher: Publisher, *, trail: Trail
+    ) -> None:
         self._store = store
         self._actor = PrincipalName(PrincipalKind.USER, actor.name)
         self._publisher = publisher
-        self._batches = threading.local()
+        self._trail = trail
+        self._thread = _OfThread()
+
+    @property
+    def parts(self) -> tuple[Store, Principal, Publisher, Trail]:
+        """What it was made of."""
+        return self._store, Principal(self._actor.name), self._publisher, self._trail
 
     @property
     def author(self) -> str:
@@ -45,10 +69,18 @@ class Administration:
         return self._actor.name
 
     @contextmanager
-    def reading(self, *, about: PrincipalName | None = None) -> Iterator[sa.Connection]:
+    def reading(
+        self,
+        action: str = "administration.read",
+        on: str = ADMINISTRATION,
+        *,
+        about: PrincipalName | None = None,
+    ) -> Iterator[sa.Connection]:
         """Give a connection on one snapshot, to an admin.
 
         Args:
+            action: What is recorded if it is refused.
+            on: What it is about.
             about: A principal that may also ask: for itself.
 
         Raises:
@@ -57,24 +89,45 @@ class Administration:
         found(self._store)
         with self._store.read() as connection:
             if about != self._actor or missing(connection, [about]):
-                self._require_admin(connection, "read")
+                self._require_admin(connection, "read", action, on)
             yield connection
 
     @contextmanager
-    def changing(self) -> Iterator[sa.Connection]:
-        """Give a connection for a change, to an admin; commit it, then put it in force.
+    def changing(
+        self, action: str, on: str = ADMINISTRATION, *, detail: str | None = None
+    ) -> Iterator[sa.Connection]:
+        """Give a connection for a change, to an admin; record it, commit it, put it in force.
+
+        Args:
+            action: What is recorded, such as `user.add`; refused or done.
+            on: What it is about, unless `concerns` says so meanwhile.
+            detail: What else there is to say.
 
         Raises:
             AccessDeniedError: The actor is no admin.
+            AuditUnavailableError: It can't be recorded, and it must be: nothing was changed.
             PolicyPublishError: The change is saved, but couldn't be put in force.
         """
         found(self._store)
         with self._store.write() as connection:
-            self._require_admin(connection, "change")
+            self._require_admin(connection, "change", action, on)
+            self._thread.concerned = []
             yield connection
             counters.next_value(connection, counters.VERSION)
-        if not self._depth:
+            for own, resource, policy_ids in self._thread.concerned or [(None, on, ())]:
+                self._trail.allowed(own or action, resource, policies=policy_ids, detail=detail)
+        if not self._thread.depth:
             self._publisher.publish()
+
+    def concerns(self, on: str, *policies: int, action: str | None = None) -> None:
+        """Say, inside of `changing`, what is changed; each call leaves an event of its own.
+
+        Args:
+            on: What the policies are on.
+            policies: Their ids.
+            action: What is recorded; unset: what `changing` was told.
+        """
+        self._thread.concerned.append((action, on, policies))
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -82,12 +135,12 @@ class Administration:
 
         Each is still a transaction of its own: what was changed before an error stays changed.
         """
-        self._depth += 1
+        self._thread.depth += 1
         try:
             yield
         finally:
-            self._depth -= 1
-            if not self._depth:
+            self._thread.depth -= 1
+            if not self._thread.depth:
                 self._publisher.ensure_published()
 
     def publish(self) -> int:
@@ -101,18 +154,43 @@ class Administration:
             pass
         return self._publisher.publish()
 
-    def require_admin(self, what: str) -> None:
-        """Refuse who is no admin.
+    def require_admin(self, what: str, action: str, on: str = ADMINISTRATION) -> None:
+        """Refuse who is no admin, and record that or what is done.
+
+        Args:
+            what: What the actor wants to do, in words, such as `act for others`.
+            action: What is recorded.
+            on: What it is about.
 
         Raises:
-            AccessDeniedError: Names what the actor may not do, such as `act for others`.
+            AccessDeniedError: Names what the actor may not do.
+            AuditUnavailableError: It can't be recorded, and it must be.
         """
         with self._store.read() as connection:
-            if not is_admin(connection, self._actor):
-                raise AccessDeniedError(
-                    f"`{self._actor.name}` may not {what}.",
-                    hint="ask an admin of this lakehouse, who holds the role `admin`",
-                )
+            may = is_admin(connection, self._actor)
+        if may:
+            self._trail.allowed(action, on)
+            return
+        self._trail.denied(action, on, _NO_ADMIN)
+        raise AccessDeniedError(
+            f"`{self._actor.name}` may not {what}.",
+            hint="ask an admin of this lakehouse, who holds the role `admin`",
+        )
+
+    def require_auditor(self) -> None:
+        """Refuse who is neither admin nor auditor, and record that.
+
+        Raises:
+            AccessDeniedError: The actor isn't.
+        """
+        with self._store.read() as connection:
+            if is_auditor(connection, self._actor):
+                return
+        self._trail.denied("select", AUDIT_TABLE, "the role `auditor` isn't held")
+        raise AccessDeniedError(
+            f"`{self._actor.name}` may not read the audit trail.",
+            hint="ask an admin for the role `auditor`",
+        )
 
     def version(self) -> int:
         """Return the version of governance, which grows with each change."""
@@ -154,16 +232,9 @@ class Administration:
                     hint=f"lake.policies.delete({policy.id})",
                 )
 
-    @property
-    def _depth(self) -> int:
-        return getattr(self._batches, "depth", 0)
-
-    @_depth.setter
-    def _depth(self, value: int) -> None:
-        self._batches.depth = value
-
-    def _require_admin(self, connection: sa.Connection, verb: str) -> None:
+    def _require_admin(self, connection: sa.Connection, verb: str, action: str, on: str) -> None:
         if not is_admin(connection, self._actor):
+            self._trail.denied(action, on, _NO_ADMIN)
             raise AccessDeniedError(
                 f"`{self._actor.name}` may not {verb} principals, policies, tags or owners.",
                 hint="ask an admin of this lakehouse, who holds the role `admin`",

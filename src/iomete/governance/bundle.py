@@ -70,8 +70,8 @@ def build_bundle(connection: sa.Connection, lakehouse: str) -> Bundle:
             f'"version":{version}',
             f'"lakehouse":{to_json(lakehouse)}',
             f'"services":{_services(connection, version)}',
-            f'"tags":{to_json(_tags(connection, version))}',
-            f'"roles":{to_json(_roles(connection, version))}',
+            f'"tags":{to_json(ranger_tags(connection, version))}',
+            f'"roles":{to_json(ranger_roles(connection, version))}',
             f'"users":{to_json(_users(connection))}',
             f'"owners":{to_json(_owners(connection))}',
         )
@@ -118,7 +118,7 @@ def _service_members(
     )
 
 
-def _tags(connection: sa.Connection, version: int) -> dict[str, Any]:
+def ranger_tags(connection: sa.Connection, version: int) -> dict[str, Any]:
     """Return Ranger's `ServiceTags`; a tag is the same instance wherever it is attached."""
     defined = connection.execute(
         sa.select(tags.c.tag, tags.c.tag_id, tags.c.attributes).order_by(tags.c.tag_id)
@@ -171,7 +171,7 @@ def _tags(connection: sa.Connection, version: int) -> dict[str, Any]:
     }
 
 
-def _roles(connection: sa.Connection, version: int) -> dict[str, Any]:
+def ranger_roles(connection: sa.Connection, version: int) -> dict[str, Any]:
     """Return Ranger's `RangerRoles`, with direct members; Ranger follows nested roles itself."""
     members: dict[str, dict[str, list[str]]] = {
         role: {"users": [], "groups": [], "roles": []}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from iomete.errors import InvalidPolicyError, IometeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class PolicyChecks(Protocol):
@@ -32,6 +32,16 @@ class PolicyChecks(Protocol):
         """Say what is wrong with a mask of Ranger's type on a column or struct field, or None."""
 
 
+class Inventory(PolicyChecks, Protocol):
+    """Tells besides what there is at all, which questions about all policies need."""
+
+    def list_tables(self) -> Iterable[Sequence[str]]:
+        """Give the parts of the full name of each table and view that there is."""
+
+    def columns_of(self, table: Sequence[str], /) -> Sequence[str] | None:
+        """Return the names of a table's columns, given by its parts; None if there is none."""
+
+
 class Problems:
     """What is wrong with a policy, with the place of each; raised all at once."""
 
@@ -40,6 +50,9 @@ class Problems:
 
     def __bool__(self) -> bool:
         return bool(self._found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
 
     def add(self, place: str, message: str, *, hint: str | None = None) -> None:
         """Note a problem."""

@@ -33,6 +33,7 @@ from iomete.governance.documents import (
 )
 from iomete.governance.macros import macro_problem
 from iomete.governance.masks import Mask, check_mask
+from iomete.governance.patterns import tag_pattern_problem
 from iomete.governance.principal_names import USER_TOKENS, PrincipalKind, PrincipalName
 from iomete.governance.requests import MAX_POLICY_NAME_CHARACTERS, PATH_ACTIONS, TABLE_ACTIONS
 from iomete.governance.schedule_rules import Schedule
@@ -51,7 +52,7 @@ Texts = list[Annotated[str, Field(min_length=1, max_length=2000)]]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 def _refused_unless_empty(why: str) -> AfterValidator:
@@ -218,6 +219,8 @@ class _Policy(_Model):
                 if set(_READ_BY_RANGER) & set(bare):
                     known = f" other than {' and '.join(tokens)}" if tokens else ""
                     return f"resources.{level}: `{value}` holds braces or backslashes{known}"
+                if level == "tag" and (problem := tag_pattern_problem(value)):
+                    return f"resources.tag: `{value}` {problem}"
         return None
 
     def _of_items(self) -> str | None:

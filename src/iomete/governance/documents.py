@@ -49,6 +49,9 @@ DENIED, ALLOW_EXCEPTIONS, DENY_EXCEPTIONS = (
     "allowExceptions",
     "denyExceptions",
 )
+LABELS = "policyLabels"
+"""The member that holds a policy's labels, which say nothing of who may do what."""
+
 ALL_ITEMS = (*ITEMS.values(), DENIED, ALLOW_EXCEPTIONS, DENY_EXCEPTIONS)
 
 

@@ -73,14 +73,14 @@ def check_against_all_tables(
 
     Cost: metadata of each table that is named, once; row filters and masks are analysed.
     """
-    remembered = _RememberedChecks(checks)
+    remembered = RememberedChecks(checks)
     for document in documents:
         own = Problems()
         check_against_tables(document, remembered, own)
         problems.add_from(f"policy `{document['name']}`", own)
 
 
-class _RememberedChecks:
+class RememberedChecks:
     """Asks once what a name is and what columns a table has."""
 
     def __init__(self, checks: PolicyChecks) -> None:
@@ -90,6 +90,7 @@ class _RememberedChecks:
         self._kind_of = cache(checks.kind_of)
 
     def kind_of(self, parts: Sequence[str], /) -> str | None:
+        """Return what a name is, as `PolicyChecks` does."""
         return self._kind_of(tuple(parts))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.errors import StillNeededError
-from iomete.governance.principal_names import ADMIN, PrincipalKind, PrincipalName
+from iomete.governance.principal_names import ADMIN, AUDITOR, PrincipalKind, PrincipalName
 from iomete.governance.tables import memberships, principals
 
 if TYPE_CHECKING:
@@ -26,8 +26,12 @@ def members_of(connection: sa.Connection, container: PrincipalName) -> set[Princ
 
 def is_admin(connection: sa.Connection, user: PrincipalName) -> bool:
     """Tell whether a user is there, enabled, and holds the role `admin`."""
-    row = connection.execute(sa.select(principals.c.enabled).filter_by(principal=str(user)))
-    return bool(row.scalar()) and ADMIN in containers_of(connection, user)
+    return _holds_any(connection, user, {ADMIN})
+
+
+def is_auditor(connection: sa.Connection, user: PrincipalName) -> bool:
+    """Tell whether a user is there, enabled, and holds the role `auditor` or `admin`."""
+    return _holds_any(connection, user, {ADMIN, AUDITOR})
 
 
 def check_no_circle(
@@ -73,6 +77,11 @@ def users_among(connection: sa.Connection, names: Iterable[PrincipalName]) -> se
             members = members_of(connection, name)
             found |= {member for member in members if member.kind is PrincipalKind.USER}
     return found
+
+
+def _holds_any(connection: sa.Connection, user: PrincipalName, roles: set[PrincipalName]) -> bool:
+    row = connection.execute(sa.select(principals.c.enabled).filter_by(principal=str(user)))
+    return bool(row.scalar()) and bool(roles & containers_of(connection, user))
 
 
 def _reach(connection: sa.Connection, start: PrincipalName, *, up: bool) -> set[PrincipalName]:

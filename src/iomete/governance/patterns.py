@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WILDCARDS = "*?"
+_READ_IN_TAGS = "*?{}\\$"
 _PART = re.compile(r"`(?:[^`]|``)*`|[^.`]+")
 _TOKEN = re.compile("|".join(re.escape(token) for token in USER_TOKENS))
 _PATTERN = re.compile(rf"(?:[A-Za-z0-9_*?-]|{_TOKEN.pattern})+")
@@ -83,6 +84,21 @@ def _meet(one: str, other: str) -> bool:
     if other[0] == "*":
         return _meet(other, one)
     return (one[0] == other[0] or "?" in (one[0], other[0])) and _meet(one[1:], other[1:])
+
+
+def tag_pattern_problem(value: str) -> str | None:
+    """Return what is wrong with a tag, or a pattern of tags, in a policy; None if nothing is.
+
+    Ranger finds policies on tags by the text before the first wildcard, and looks no further
+    (`RangerResourceTrie`): `P*X` would cover every tag that begins with `P`.
+
+    >>> tag_pattern_problem("PII.*") is None
+    True
+    """
+    prefix = value.removesuffix("*")
+    if any(character in prefix for character in _READ_IN_TAGS):
+        return "can't be found by its tags: a pattern is what tags begin with, and `*` after it"
+    return None
 
 
 def _part(text: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from iomete.errors import PolicyNotFoundError
+from iomete.errors import PoliciesElsewhereError, PolicyNotFoundError
+from iomete.governance.as_code.exchange import PolicyFiles
 from iomete.governance.interchange import export_policies
+from iomete.governance.planned import PlannedAnswers, PlannedEffects
+from iomete.governance.policy_answers import PolicyAnswers
 from iomete.governance.policy_records import (
     Policy,
     PolicyVersion,
@@ -16,7 +20,6 @@ from iomete.governance.policy_records import (
     read_policies,
 )
 from iomete.governance.policy_search import policies_for, policies_on
-from iomete.governance.policy_writer import PolicyWriter
 from iomete.governance.principal_names import PrincipalName
 from iomete.governance.specifications import PolicyKind
 from iomete.governance.tables import policies
@@ -25,14 +28,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iomete.governance.administration import Administration
-    from iomete.governance.checks import PolicyChecks
+    from iomete.governance.as_code import AnswersAfter, Effects
+    from iomete.governance.checks import Inventory
     from iomete.governance.documents import Document
+    from iomete.governance.ranger.outside import OutsidePolicies
 
 Name = str | Sequence[str]
 Names = str | Iterable[str]
 
 
-class Policies:
+class Policies(PolicyAnswers, PolicyFiles):
     """Policies of a lakehouse, for admins. A change is in force when its call returns.
 
     Principals are written `user:alice`, `group:analysts`, `role:auditor` or `everyone`; a bare
@@ -46,9 +51,22 @@ class Policies:
     over a grant, and of masks and filters one counts.
     """
 
-    def __init__(self, administration: Administration, checks: PolicyChecks) -> None:
-        self._administration = administration
-        self._writer = PolicyWriter(administration, checks)
+    def __init__(
+        self,
+        administration: Administration,
+        checks: Inventory,
+        *,
+        effects: Effects | None = None,
+        answers: AnswersAfter | None = None,
+        **ranger: Any,
+    ) -> None:
+        super().__init__(
+            administration,
+            checks,
+            effects=effects or PlannedEffects(self),
+            answers=answers or partial(PlannedAnswers, self),
+            **ranger,
+        )
 
     def grant(
         self,
@@ -239,6 +257,8 @@ class Policies:
             PolicyNotFoundError: There is no such policy.
         """
         with self._administration.reading() as connection:
+            if self._outside is not None:
+                return self._outside.kept.get(policy)
             return find_policy(connection, policy)
 
     def list(
@@ -248,7 +268,7 @@ class Policies:
         principal: str | None = None,
         kind: str | None = None,
     ) -> list[Policy]:
-        """Return policies, by id.
+        """Return policies, by id; with `governance.source = "ranger"`, those that are in force.
 
         Args:
             resource: Only those that are on a catalog, namespace, table, column or path, on
@@ -260,13 +280,28 @@ class Policies:
 
         Raises:
             PrincipalNotFoundError: There is no such principal.
+            PoliciesElsewhereError: Who counts as a principal is known to Ranger.
         """
         with self._administration.reading() as connection:
+            if self._outside is not None:
+                kept = self._list_outside(self._outside, principal, kind)
+                return [*kept] if resource is None else policies_on(kept, resource)
             conditions = [] if kind is None else [policies.c.kind == PolicyKind(kind).value]
             found = read_policies(connection, *conditions)
             if principal is not None:
                 found = policies_for(connection, found, PrincipalName.parse(principal))
         return found if resource is None else policies_on(found, resource)
+
+    def _list_outside(
+        self, outside: OutsidePolicies, principal: str | None, kind: str | None
+    ) -> Iterable[Policy]:
+        if principal is not None:
+            raise PoliciesElsewhereError(
+                f"Which policies count for `{principal[:200]}` is known to {outside.name}, whose "
+                "users, groups and roles these are.",
+                hint="leave `principal` out, or see Ranger Admin",
+            )
+        return [p for p in outside.kept.list() if kind is None or p.kind is PolicyKind(kind)]
 
     def history(self, policy: int | str) -> Sequence[PolicyVersion]:
         """Return all versions of a policy, oldest first; by id also of a deleted one.
@@ -275,6 +310,8 @@ class Policies:
             PolicyNotFoundError: There was never such a policy.
         """
         with self._administration.reading() as connection:
+            if self._outside is not None:
+                self._outside.refuse_history()
             is_id = isinstance(policy, int) or policy.isdecimal()
             policy_id = int(policy) if is_id else find_policy(connection, policy).id
             found = read_history(connection, policy_id)
@@ -286,6 +323,7 @@ class Policies:
 
     def export(self, path: str | Path | None = None) -> Document:
         """Return all policies as Ranger exports them, and write them to a file if one is named."""
+        self._administration.require_admin("export policies", "policy.export")
         return export_policies(self.list(), path)
 
     def import_(

@@ -14,6 +14,7 @@ from iomete.errors import PolicyNotFoundError
 from iomete.governance import counters
 from iomete.governance.documents import (
     ALL_ITEMS,
+    LABELS,
     Document,
     Priority,
     all_principals,
@@ -43,6 +44,7 @@ class Change(StrEnum):
     DISABLED = "disabled"
     DELETED = "deleted"
     IMPORTED = "imported"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +105,12 @@ def replace_policy(
     author: str,
     change: Change = Change.UPDATED,
 ) -> Policy:
-    """Keep another document under a policy's id, as its next version."""
-    row = _row(policy.id, policy.version + 1, document) | {
+    """Keep another document under a policy's id, as its next version.
+
+    A document that says nothing of labels keeps those that the policy has.
+    """
+    labelled = {LABELS: policy.document.get(LABELS, ())} | document
+    row = _row(policy.id, policy.version + 1, labelled) | {
         "created_at": policy.created_at,
         "updated_at": datetime.now(UTC),
         "author": author,
@@ -207,7 +213,8 @@ def is_on_several(target: str, document: Document) -> bool:
 def _row(policy_id: int, version: int, document: Document) -> dict[str, Any]:
     enabled = document.get("isEnabled", True)
     target = target_text(document)
-    kept = {k: v for k, v in document.items() if k not in {"id", "version", "isEnabled"}}
+    given = {"id", "version", "isEnabled", *(() if document.get(LABELS) else (LABELS,))}
+    kept = {k: v for k, v in document.items() if k not in given}
     stored = {"id": policy_id, "version": version, "isEnabled": enabled, **kept}
     return {
         "policy_id": policy_id,

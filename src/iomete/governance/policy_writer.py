@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from iomete.catalog.tables import tags
 from iomete.errors import AlreadyExistsError
+from iomete.governance.administration import ADMINISTRATION
+from iomete.governance.audit.lines import KEY_CHARACTERS
 from iomete.governance.checks import PolicyChecks, Problems
 from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
 from iomete.governance.documents import Document, all_principals, tags_of
@@ -61,18 +63,42 @@ class PolicyWriter:
 
     def create(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Policy:
         """Make the policy that a call asks for."""
-        with self._administration.reading():
+        with self._administration.reading("policy.create", _words(arguments)):
             pass  # whoever may not gets no answer about what exists
         problems = Problems()
         spec = make_specification(kind, self._checks.kind_of, arguments, problems)
         self._check(spec, problems, future=future)
-        with self._administration.changing() as connection:
+        with self._administration.changing("policy.create", spec.target.text) as connection:
             _check_references(connection, spec)
             document = to_document(spec) | {"name": _free_name(connection, spec)}
             policy = insert_policy(connection, document, author=self._administration.author)
+            self._administration.concerns(policy.on, policy.id)
             conflicts = find_conflicts(connection, policy)
         warn_of_conflicts(policy, conflicts, stacklevel=_CALLER)
         return policy
+
+    def drafted(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Document:
+        """Return the document of the policy that a call asks for, and keep nothing."""
+        with self._administration.reading("policy.create", _words(arguments)):
+            pass
+        problems = Problems()
+        spec = make_specification(kind, self._checks.kind_of, arguments, problems)
+        self._check(spec, problems, future=future)
+        with self._administration.reading() as connection:
+            return to_document(spec) | {"name": _free_name(connection, spec)}
+
+    def drafted_update(
+        self, policy: int | str, changes: dict[str, Any], *, future: bool
+    ) -> Document:
+        """Return the document of a policy as a call would change it, and keep nothing."""
+        with self._administration.reading("policy.update", f"policy:{policy}") as connection:
+            before = find_policy(connection, policy)
+        problems = Problems()
+        old = from_document(before.document)
+        spec = change_specification(old, self._checks.kind_of, changes, problems)
+        self._check(spec, problems, future=future)
+        kept = {"id": before.id, "name": spec.name or before.name, "isEnabled": before.enabled}
+        return to_document(spec) | kept
 
     def update(self, policy: int | str, changes: dict[str, Any], *, future: bool) -> Policy:
         """Change what a policy says; start again where another process was faster."""
@@ -86,8 +112,11 @@ class PolicyWriter:
 
     def set_enabled(self, policy: int | str, *, enabled: bool) -> Policy:
         """Put a policy in or out of force."""
-        with self._administration.changing() as connection:
+        change = Change.ENABLED if enabled else Change.DISABLED
+        action = "policy.enable" if enabled else "policy.disable"
+        with self._administration.changing(action, f"policy:{policy}") as connection:
             before = find_policy(connection, policy)
+            self._administration.concerns(before.on, before.id)
             if before.enabled == enabled:
                 return before
             after = replace_policy(
@@ -95,7 +124,7 @@ class PolicyWriter:
                 before,
                 before.document | {"isEnabled": enabled},
                 author=self._administration.author,
-                change=Change.ENABLED if enabled else Change.DISABLED,
+                change=change,
             )
             conflicts = find_conflicts(connection, after)
         warn_of_conflicts(after, conflicts, stacklevel=_CALLER)
@@ -103,16 +132,16 @@ class PolicyWriter:
 
     def delete(self, policy: int | str) -> None:
         """Delete a policy."""
-        with self._administration.changing() as connection:
-            delete_policy(
-                connection, find_policy(connection, policy), author=self._administration.author
-            )
+        with self._administration.changing("policy.delete", f"policy:{policy}") as connection:
+            before = find_policy(connection, policy)
+            self._administration.concerns(before.on, before.id)
+            delete_policy(connection, before, author=self._administration.author)
 
     def import_documents(
         self, source: Document | str | Path, *, replace: bool, future: bool
     ) -> Sequence[Policy]:
         """Keep the policies of an export, all or none."""
-        with self._administration.reading():
+        with self._administration.reading("policy.import"):
             pass
         problems = Problems()
         documents = read_documents(source, problems)
@@ -121,11 +150,13 @@ class PolicyWriter:
         with self._administration.reading() as connection:
             _check_documents(connection, documents, problems, replace=replace)
         problems.raise_any()
-        with self._administration.changing() as connection:
+        with self._administration.changing("policy.import") as connection:
             _check_documents(connection, documents, problems, replace=replace)
             problems.raise_any()
             taken = taken_names(connection, {document["name"] for document in documents})
             stored = [self._put(connection, document, taken) for document in documents]
+            for policy in stored:
+                self._administration.concerns(policy.on, policy.id)
             conflicts = [(policy, find_conflicts(connection, policy)) for policy in stored]
         for policy, others in conflicts:
             warn_of_conflicts(policy, others, stacklevel=_CALLER)
@@ -134,13 +165,13 @@ class PolicyWriter:
     def _update(
         self, policy: int | str, changes: dict[str, Any], *, future: bool
     ) -> tuple[Policy, list[Policy]]:
-        with self._administration.reading() as connection:
+        with self._administration.reading("policy.update", f"policy:{policy}") as connection:
             before = find_policy(connection, policy)
         old = from_document(before.document)
         problems = Problems()
         spec = change_specification(old, self._checks.kind_of, changes, problems)
         self._check(spec, problems, future=future)
-        with self._administration.changing() as connection:
+        with self._administration.changing("policy.update", before.on) as connection:
             if find_policy(connection, before.id).version != before.version:
                 raise _ChangedMeanwhileError
             _check_references(connection, spec)
@@ -152,6 +183,8 @@ class PolicyWriter:
                 to_document(spec) | {"name": name, "isEnabled": before.enabled},
                 author=self._administration.author,
             )
+            for on in dict.fromkeys((before.on, after.on)):
+                self._administration.concerns(on, after.id)
             return after, find_conflicts(connection, after)
 
     def _put(self, connection: sa.Connection, document: Document, taken: set[str]) -> Policy:
@@ -169,6 +202,12 @@ class PolicyWriter:
         if not future and spec.target != NOWHERE:
             check_against_tables(to_document(spec), self._checks, problems)
         problems.raise_any()
+
+
+def _words(arguments: dict[str, Any]) -> str:
+    """Return what a call says that a policy is on, before that is judged."""
+    given = [arguments.get(name) for name in ("on", "on_path", "on_tag")]
+    return next((str(value)[:KEY_CHARACTERS] for value in given if value), ADMINISTRATION)
 
 
 def _check_references(connection: sa.Connection, spec: Specification) -> None:

@@ -81,6 +81,9 @@ EVERYONE = PrincipalName(PrincipalKind.GROUP, "public")
 ADMIN = PrincipalName(PrincipalKind.ROLE, "admin")
 """The role that may administer, and that reads raw data."""
 
+AUDITOR = PrincipalName(PrincipalKind.ROLE, "auditor")
+"""The role that may read the audit trail."""
+
 
 def parse_principals(
     value: str | Iterable[str], *, bare: PrincipalKind = PrincipalKind.USER

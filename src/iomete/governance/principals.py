@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -79,7 +79,7 @@ class Principals:
         user = check_new(_of_kind(name, _USER))
         values = check_attributes(attributes or {})
         containers = [*_all_of_kind(groups, _GROUP), *_all_of_kind(roles, _ROLE)]
-        with self._administration.changing() as connection:
+        with self._administration.changing("user.add", str(user)) as connection:
             add(connection, user, author=self._author)
             check_exist(connection, containers)
             for container in containers:
@@ -107,7 +107,7 @@ class Principals:
             _GROUP: None if groups is None else _all_of_kind(groups, _GROUP),
             _ROLE: None if roles is None else _all_of_kind(roles, _ROLE),
         }
-        with self._administration.changing() as connection:
+        with self._administration.changing("user.update", str(user)) as connection:
             check_exist(connection, [user, *(n for names in wanted.values() for n in names or ())])
             for kind, containers in wanted.items():
                 if containers is not None:
@@ -210,7 +210,10 @@ class Principals:
         """Set some attributes of a user, None takes one away; others stay as they are."""
         who = _of_kind(user, _USER)
         kept = check_attributes({n: v for n, v in values.items() if v is not None})
-        with self._administration.changing() as connection:
+        names = ", ".join(sorted(values))  # and not what they are
+        with self._administration.changing(
+            "user.set_attributes", str(who), detail=names
+        ) as connection:
             check_exist(connection, [who])
             table = attributes_table
             for name in values:
@@ -274,21 +277,27 @@ class Principals:
         members: Iterable[PrincipalName],
         above: Iterable[PrincipalName],
     ) -> None:
-        with self._administration.changing() as connection:
+        with self._administration.changing(f"{container.kind}.add", str(container)) as connection:
             add(connection, container, author=self._author)
             pairs = [*((container, m) for m in members), *((a, container) for a in above)]
             for parent, member in pairs:
                 check_exist(connection, (parent, member))
                 join(connection, parent, member, author=self._author)
 
-    def _connect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
-        with self._administration.changing() as connection:
+    def _connect(self, container: PrincipalName, members: Collection[PrincipalName]) -> None:
+        names = ", ".join(map(str, members))
+        with self._administration.changing(
+            f"{container.kind}.add_members", str(container), detail=names
+        ) as connection:
             for member in members:
                 check_exist(connection, (container, member))
                 join(connection, container, member, author=self._author)
 
-    def _disconnect(self, container: PrincipalName, members: Iterable[PrincipalName]) -> None:
-        with self._administration.changing() as connection:
+    def _disconnect(self, container: PrincipalName, members: Collection[PrincipalName]) -> None:
+        names = ", ".join(map(str, members))
+        with self._administration.changing(
+            f"{container.kind}.remove_members", str(container), detail=names
+        ) as connection:
             for member in members:
                 check_exist(connection, (container, member))
                 connection.execute(
@@ -298,7 +307,8 @@ class Principals:
 
     def _set_enabled(self, name: str, *, enabled: bool) -> None:
         user = _of_kind(name, _USER)
-        with self._administration.changing() as connection:
+        action = "user.enable" if enabled else "user.disable"
+        with self._administration.changing(action, str(user)) as connection:
             check_exist(connection, [user])
             connection.execute(
                 sa.update(principals).filter_by(principal=str(user)).values(enabled=enabled)
@@ -310,7 +320,7 @@ class Principals:
             raise StillNeededError(
                 f"{name.words} can't be removed.", hint="revoke_role() takes it from someone"
             )
-        with self._administration.changing() as connection:
+        with self._administration.changing(f"{name.kind}.remove", str(name)) as connection:
             check_exist(connection, [name])
             check_unused(connection, name)
             connection.execute(sa.delete(principals).filter_by(principal=str(name)))

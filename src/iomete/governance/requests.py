@@ -13,7 +13,12 @@ from iomete.errors import ConfigurationError, InvalidPolicyError
 from iomete.governance.documents import Priority
 from iomete.governance.macros import macro_problem
 from iomete.governance.masks import make_mask
-from iomete.governance.patterns import has_wildcard, parse_pattern, without_tokens
+from iomete.governance.patterns import (
+    has_wildcard,
+    parse_pattern,
+    tag_pattern_problem,
+    without_tokens,
+)
 from iomete.governance.principal_names import parse_grantees
 from iomete.governance.specifications import SELECT, PolicyKind, Specification
 from iomete.governance.targets import (
@@ -173,7 +178,9 @@ def _target(place: str, value: Name, kind_of: KindOf) -> Target:
         return path_target(value)  # type: ignore[arg-type]  # it refuses what isn't text
     if place == "on_tag":
         if not isinstance(value, str) or not value or without_tokens(value) != value:
-            raise ConfigurationError("A tag is named by text, with `*` and `?` as wildcards.")
+            raise ConfigurationError("A tag is named by text, with `*` at its end for all like it.")
+        if problem := tag_pattern_problem(value):
+            raise ConfigurationError(f"`{value[:200]}` {problem}.", hint="write `PII.*`")
         return tag_target(value)
     parts = parse_pattern(value)
     if len(parts) < 3:

@@ -29,7 +29,7 @@ _RANGES = {
 class ScheduleModel(BaseModel):
     """A part of a schedule; members that nobody knows are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Interval(ScheduleModel):

@@ -16,6 +16,7 @@ from iomete.governance.documents import (
     DENIED,
     DENY_EXCEPTIONS,
     ITEMS,
+    LABELS,
     SERVICE,
     TAG_PREFIX,
     TAG_SERVICE,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 SELECT = "select"
 _UNMASKED = Mask(type="MASK_NONE")
-_GIVEN_BY_THE_STORE = frozenset({"id", "version", "isEnabled"})
+_GIVEN_BY_THE_STORE = frozenset({"id", "version", "isEnabled", LABELS})
 
 
 class PolicyKind(StrEnum):

@@ -129,3 +129,41 @@ secrets = sa.Table(
     sa.Column("value", sa.LargeBinary, nullable=False),
 )
 """One row per secret of the lakehouse, such as the key of hash masks."""
+
+known_tables = sa.Table(
+    "known_tables",
+    metadata,
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("catalog", sa.Text, nullable=False),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False, index=True),
+    sa.Column("columns", sa.Text, nullable=False),
+)
+"""One row per table that Spark has met and name that policies had for it: `since` is the version of
+governance from which on. `identity` is what the table's format calls it for life (`iceberg:<uuid>`,
+`delta:<id>`); `columns` is a JSON object of lower-case paths by the ids that columns keep. Spark
+writes rows of version 0, and columns that come later; all else is written here."""
+
+table_moves = sa.Table(
+    "table_moves",
+    metadata,
+    sa.Column("move_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("identity", sa.Text, nullable=True, index=True),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("from_catalog", sa.Text, nullable=False),
+    sa.Column("from_namespace", sa.Text, nullable=False),
+    sa.Column("from_table", sa.Text, nullable=False),
+    sa.Column("to_catalog", sa.Text, nullable=False),
+    sa.Column("to_namespace", sa.Text, nullable=False),
+    sa.Column("to_table", sa.Text, nullable=False),
+    sa.Column("columns", sa.Text, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("recorded_at", UtcDateTime, nullable=False),
+)
+"""One row per rename that policies, tags and owners haven't followed yet; written by Spark.
+`state` is `begun` or `done`; `kind` is `statement`, or `found` for what another program did.
+`since` is that of the known table it is about; views, and formats that know no identity, have none.
+`columns` are as in `known_tables`, as they are by now."""

@@ -78,7 +78,7 @@ def period_of(schedule: dict[str, Any]) -> tuple[datetime | None, datetime | Non
     Raises:
         InvalidPolicyError: It can't be read.
     """
-    zone = _zone(schedule.get("timeZone") or "GMT")  # which is what Ranger takes it for
+    zone = zone_of(schedule.get("timeZone"))
     return (_read(schedule.get("startTime"), zone), _read(schedule.get("endTime"), zone))
 
 
@@ -95,6 +95,15 @@ def check_schedule(schedule: dict[str, Any]) -> None:
         )
     if begins and ends and ends <= begins:
         raise InvalidPolicyError([f"{_PLACE}: endTime is not after startTime"])
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """Return a schedule's time zone; without one it is GMT, which is what Ranger takes it for.
+
+    Raises:
+        InvalidPolicyError: There is no such zone.
+    """
+    return _zone(name or "GMT")
 
 
 @cache

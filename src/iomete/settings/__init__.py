@@ -8,8 +8,11 @@ from iomete.settings.environment import ENVIRONMENT_PREFIX
 from iomete.settings.loading import SETTINGS_FILE, LoadedSettings, SettingValue, load_settings
 from iomete.settings.printing import MASKED, SECRET_WORDS, is_secret, shown
 from iomete.settings.sections import (
+    AuditSettings,
     CatalogSettings,
     EngineSettings,
+    GovernanceSettings,
+    RangerSettings,
     S3Settings,
     Settings,
     StoreSettings,
@@ -20,9 +23,12 @@ __all__ = [
     "MASKED",
     "SECRET_WORDS",
     "SETTINGS_FILE",
+    "AuditSettings",
     "CatalogSettings",
     "EngineSettings",
+    "GovernanceSettings",
     "LoadedSettings",
+    "RangerSettings",
     "S3Settings",
     "SettingValue",
     "Settings",

@@ -22,6 +22,20 @@ def check_port(address: str) -> None:
         raise ValueError("the port in a URL must be a number from 1 to 65535")
 
 
+def check_service_url(address: str) -> str:
+    """Return the URL of an HTTP service without what is of no use at its end.
+
+    Raises:
+        ValueError: If it is none, or holds what belongs elsewhere; the message leaves it out.
+    """
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", address, re.IGNORECASE):
+        raise ValueError(
+            "must be a URL without user, query and fragment, such as https://ranger.example:6182"
+        )
+    check_port(address)
+    return address.rstrip("/")
+
+
 def check_store(address: str) -> None:
     """Refuse what `iomete.store` can't open: it takes PostgreSQL, SQLite, and a file's path."""
     scheme, separator, rest = address.partition("://")

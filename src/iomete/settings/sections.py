@@ -7,9 +7,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
-from iomete.settings.addresses import check_port, check_store
+from iomete.settings.addresses import check_port, check_service_url, check_store
 from iomete.settings.nesting import flatten
 from iomete.settings.printing import holds_models, shown
 
@@ -102,6 +110,79 @@ class StoreSettings(Section):
         return value
 
 
+class RangerSettings(Section):
+    """A Ranger Admin."""
+
+    url: str | None = Field(None, description="Its address, such as `https://ranger.example:6182`")
+    service: str | None = Field(
+        None, min_length=1, max_length=255, description="Name of this lakehouse's service there"
+    )
+    user: str | None = Field(None, min_length=1, description="Who downloads and pushes policies")
+    password: SecretStr | None = Field(None, description="That user's password")
+    token: SecretStr | None = Field(None, description="A bearer token, instead of a user")
+    cluster: str = Field("", max_length=255, description="What Ranger lists this lakehouse under")
+    poll_seconds: float = Field(
+        30, ge=0.1, le=3600, description="How long a change there takes at most to count here"
+    )
+    timeout_seconds: float = Field(10, ge=0.1, le=600, description="How long an answer may take")
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_service_url(value)
+
+    @field_validator("user")
+    @classmethod
+    def _fits_basic(cls, value: str | None) -> str | None:
+        if value is not None and ":" in value:
+            raise ValueError("can't hold a `:`, which ends it in HTTP's Basic authentication")
+        return value
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> RangerSettings:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` belong together")
+        if self.user is not None and self.token is not None:
+            raise ValueError("give a `user` or a `token`, not both")
+        return self
+
+
+class GovernanceSettings(Section):
+    """Where policies come from."""
+
+    source: Literal["store", "ranger"] = Field(
+        "store", description="Policies kept in the store, or those of a Ranger Admin"
+    )
+    ranger: RangerSettings = Field(default_factory=RangerSettings)
+
+    @model_validator(mode="after")
+    def _ranger_is_told(self) -> GovernanceSettings:
+        for key in ("url", "service"):
+            if self.source == "ranger" and getattr(self.ranger, key) is None:
+                raise ValueError(f"`ranger.{key}` is missing: `source` is `ranger`")
+        return self
+
+
+class AuditSettings(Section):
+    """The audit trail."""
+
+    required: bool = Field(
+        default=False, description="Refuse what can't be recorded; otherwise such events are lost"
+    )
+    ingest_seconds: float = Field(
+        5.0, gt=0, description="How often events are taken from `spool/` into the store"
+    )
+    spool_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=4096, description="A spool file is followed by a new one at this size"
+    )
+    spool_max_seconds: int = Field(
+        3600, ge=1, description="A spool file is followed by a new one at this age"
+    )
+    retention_days: int | None = Field(
+        None, ge=1, description="Delete events that are older; unset: keep all"
+    )
+
+
 class S3Settings(Section):
     """Access to an S3 warehouse; unset values come from the AWS environment."""
 
@@ -173,6 +254,8 @@ class Settings(Section):
 
     engine: EngineSettings = Field(default_factory=EngineSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
+    governance: GovernanceSettings = Field(default_factory=GovernanceSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     catalogs: dict[CatalogIdentifier, Annotated[CatalogSettings, AfterValidator(_with_address)]] = (
         Field(default_factory=lambda: {"lake": CatalogSettings()})
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from iomete.errors import ConfigurationError
-from iomete.governance.audit import Audit, AuditEvent, Consumption, Reader, Verdict
+from iomete.governance.audit.trail import Audit, AuditEvent, Consumption, Reader, Verdict
 from iomete.names import CatalogName, ColumnName, NamespaceName, TableName
 from iomete.store import Store
-from support.audit import DRIVER, line, spool_file
+from support.audit import DRIVER, events_in, line, spool_file, trail_in
 
 Report = Callable[..., None]
 
@@ -23,8 +23,14 @@ def spool(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def audit(store: Store, spool: Path) -> Audit:
-    return Audit(store, spool, may_read=lambda: None)
+def questions(tmp_path: Path) -> Path:
+    """Where questions are recorded: a spool that nobody reads."""
+    return tmp_path / "questions"
+
+
+@pytest.fixture
+def audit(store: Store, spool: Path, questions: Path) -> Audit:
+    return Audit(store, spool, may_read=lambda: None, trail=trail_in(questions, "carol"))
 
 
 @pytest.fixture
@@ -276,15 +282,26 @@ def test_a_summary_counts_executions_by_day_principal_and_resource(
     assert audit.summary(until=at(0, day=2)) == [first]
 
 
-def test_who_may_not_read_learns_nothing(store: Store, spool: Path) -> None:
+def test_who_may_not_read_learns_nothing(store: Store, spool: Path, questions: Path) -> None:
     def refuse() -> None:
         raise PermissionError("for auditors")
 
-    audit = Audit(store, spool, may_read=refuse)
+    audit = Audit(store, spool, may_read=refuse, trail=trail_in(questions))
     for question in (audit.events, audit.summary, lambda: audit.readers("lake")):
         with pytest.raises(PermissionError, match="for auditors"):
             question()
     audit.ingest()
+    assert events_in(questions) == []
+
+
+def test_each_question_is_itself_recorded(audit: Audit, questions: Path) -> None:
+    audit.events()
+    audit.readers("lake")
+    audit.summary()
+    found = events_in(questions)
+    assert [(e["principal"], e["action"], e["resource"]) for e in found] == [
+        ("carol", "select", "lake.system.audit")
+    ] * 3
 
 
 @pytest.mark.parametrize(

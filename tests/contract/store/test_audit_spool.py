@@ -17,10 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iomete.errors import LakehouseFolderError
-from iomete.governance import audit_spool
-from iomete.governance.audit_intake import Ingestion
-from iomete.governance.audit_spool import SpoolReader
-from iomete.governance.audit_tables import audit_events, audit_rejects
+from iomete.governance.audit.intake import Ingestion
+from iomete.governance.audit.spool import SpoolReader
+from iomete.governance.audit.tables import audit_events, audit_rejects
 from iomete.store import Store, metadata
 from support.audit import DRIVER, event, line, spool_file
 
@@ -205,7 +204,7 @@ def test_damaged_lines_are_kept_apart_and_hold_up_nothing(
 def test_lines_longer_than_a_batch_come_whole(
     store: Store, reader: SpoolReader, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_spool, "BATCH_BYTES", 100)
+    monkeypatch.setattr("iomete.governance.audit.spool.BATCH_BYTES", 100)
     content = line(1) + line(2, reason="x" * 5000) + b"\0" * 3000 + b"\n" + line(3)
     spool_file(spool).write_bytes(content)
     assert reader.ingest() == Ingestion(events=3, rejects=1)

@@ -26,6 +26,14 @@ def newcomer(lake: iomete.Lakehouse) -> Newcomer:
 
 
 @pytest.fixture
+def session_namespace(lake: iomete.Lakehouse, namespace: str) -> str:
+    """A namespace of the session catalog, where tables of Delta and of files are."""
+    name = f"spark_catalog.{namespace.removeprefix('lake.')}"
+    lake.sql(f"CREATE NAMESPACE {name}")
+    return name
+
+
+@pytest.fixture
 def people(lake: iomete.Lakehouse, namespace: str) -> str:
     """A table of people in two regions."""
     table = f"{namespace}.people"

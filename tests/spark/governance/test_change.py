@@ -158,11 +158,13 @@ import iomete.governance as g
 from iomete.access import Principal
 from iomete.store import Store
 from pathlib import Path
+from support.audit import trail_in
 from support.governed_world import Tables
 store = Store.open({str(folder / "store.db")!r})
 publisher = g.Publisher(store, Path({str(folder / "policies")!r}))
 creator = Principal(store.identity().created_by)
-policies = g.Policies(g.Administration(store, creator, publisher), Tables())
+trail = trail_in(Path({str(folder / "spool")!r}))
+policies = g.Policies(g.Administration(store, creator, publisher, trail=trail), Tables())
 policies.grant("select", on="lake.n.t", to="ana", future=True)
 '''
 subprocess.run([sys.executable, "-c", change], check=True)

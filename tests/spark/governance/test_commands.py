@@ -50,7 +50,6 @@ def reader(lake: iomete.Lakehouse, reader_name: str) -> iomete.Lakehouse:
         "REFRESH TABLE {t}",
         "TRUNCATE TABLE {t}",
         "DELETE FROM {t}",
-        "DESCRIBE TABLE {t}",
         "EXPLAIN SELECT * FROM {t}",
     ],
 )

@@ -252,6 +252,7 @@ def test_columns_are_those_that_the_query_uses(
     assert used(f"SELECT x FROM {table} UNION ALL SELECT string(part) FROM {table}") == [
         (table, "part", "x")
     ]
+    lake.policies.grant(["read", "write"], on_path=str(tmp_path), to=who)
     stream = (
         reader.spark.readStream.table(table)
         .writeStream.format("memory")

@@ -7,6 +7,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 import iomete
+from iomete.errors import InvalidPolicyError, QueryError
 from spark.governance.conftest import Newcomer
 
 
@@ -86,3 +87,36 @@ def test_a_mask_that_looks_things_up_gives_null_where_an_operand_fails(
     lake.policies.mask(coded, "code", "custom", expression=looked_up, to=reader)
     seen = lake.as_principal(reader).sql(f"SELECT code FROM {coded} ORDER BY id").collect()
     assert [row.code for row in seen] == ["ten", None, None, None]
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "region IN (SELECT region FROM {0}.regions)",
+        "EXISTS (SELECT 1 FROM {0}.regions WHERE region = coded.region)",
+        "id < (SELECT count(region) FROM {0}.regions)",
+    ],
+)
+def test_a_lookup_whose_column_is_called_otherwise_closes_the_table(
+    lake: iomete.Lakehouse, coded: str, newcomer: Newcomer, predicate: str
+) -> None:
+    reader, namespace = newcomer(), coded.rsplit(".", 1)[0]
+    lake.sql(f"CREATE TABLE {namespace}.regions AS SELECT 'EU' AS region")
+    lake.policies.grant("select", on=coded, to=reader)
+    lake.policies.filter_rows(coded, predicate.format(namespace), to=reader)
+    query = f"SELECT count(*) FROM {coded}"
+    seen = lake.as_principal(reader).sql(query).collect()[0][0]
+    assert seen < lake.sql(query).collect()[0][0]
+    lake.sql(f"ALTER TABLE {namespace}.regions RENAME COLUMN region TO area")
+    with pytest.raises((QueryError, PySparkException), match="IOMETE_POLICY_UNUSABLE"):
+        lake.as_principal(reader).sql(query).collect()
+
+
+def test_a_lookup_of_nothing_but_the_row_itself_is_no_policy(
+    lake: iomete.Lakehouse, coded: str, newcomer: Newcomer
+) -> None:
+    reader, namespace = newcomer(), coded.rsplit(".", 1)[0]
+    with pytest.raises(InvalidPolicyError, match="a lookup reads `region` of the row itself"):
+        lake.policies.filter_rows(
+            coded, f"region IN (SELECT region FROM {namespace}.acl)", to=reader
+        )

@@ -156,6 +156,39 @@ def test_settings_and_objects_of_the_asker_do_not_change_a_policy(
     assert rows(reader, f"SELECT id FROM {people}") == [(3,)]
 
 
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+def test_a_lookup_may_be_joined_with_filters_made_at_run_time(
+    lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer, adaptive: str
+) -> None:
+    who, staff, teams = newcomer(), f"{namespace}.staff", f"{namespace}.teams"
+    lake.sql(
+        f"CREATE TABLE {staff} USING iceberg PARTITIONED BY (team) AS "
+        "SELECT id, 'n' || id AS name, id % 5 AS team, id % 3 AS grade FROM range(30)"
+    )
+    lake.sql(
+        f"CREATE TABLE {teams} USING iceberg PARTITIONED BY (team) AS "
+        "SELECT id AS team, id % 2 AS site FROM range(5)"
+    )
+    lake.policies.grant("select", on=staff, to=who)
+    lake.policies.mask(staff, "name", "redact", to=who)
+    lake.policies.filter_rows(
+        staff, f"grade = 1 AND team IN (SELECT t.team FROM {teams} t WHERE t.site = 0)", to=who
+    )
+    reader = lake.as_principal(who)
+    seen = [(n,) for n in range(30) if n % 3 == 1 and n % 5 % 2 == 0]
+    for pruning in ("false", "true"):
+        for key, value in {
+            "spark.sql.adaptive.enabled": adaptive,
+            "spark.sql.autoBroadcastJoinThreshold": "-1",
+            "spark.sql.optimizer.runtime.bloomFilter.applicationSideScanSizeThreshold": "0",
+            "spark.sql.optimizer.dynamicPartitionPruning.enabled": pruning,
+            "spark.sql.optimizer.dynamicPartitionPruning.reuseBroadcastOnly": "false",
+        }.items():
+            reader.spark.conf.set(key, value)
+        assert sorted(rows(reader, f"SELECT id FROM {staff}")) == seen
+        assert sorted(rows(reader, f"SELECT id FROM {staff} WHERE name LIKE 'x%'")) == seen
+
+
 def test_a_renamed_column_is_masked_in_old_snapshots(
     lake: iomete.Lakehouse, people: str, reader: iomete.Lakehouse, reader_name: str
 ) -> None:

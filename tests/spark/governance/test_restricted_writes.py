@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +156,7 @@ def test_a_write_sees_what_its_author_sees(
         "INSERT OVERWRITE {t} VALUES (1, 'x', 'EU', 'y')",
         "UPDATE {t} x SET label = 'z' WHERE EXISTS (SELECT 1 WHERE 1 / (x.id - 3) < 1)",
         "UPDATE {t} x SET label = 'z' WHERE 1 / (x.id - 3) IN (SELECT -0.5 AS f)",
+        "UPDATE {t} x SET label = (SELECT max(f) FROM VALUES (1) v(f) WHERE f = 1 / (x.id - 3))",
         "TRUNCATE TABLE {t}",
     ],
 )
@@ -164,6 +166,38 @@ def test_what_cannot_be_kept_to_what_is_seen_changes_nothing(
     with pytest.raises(QueryDeniedError) as caught:
         writer.sql(statement.format(t=target))
     assert "Hint:" in str(caught.value)
+    assert rows() == RAW
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {t} SET label = spied(label) WHERE id = 1",
+        "UPDATE {t} SET label = 'z' WHERE spied(label) = 'q'",
+        "DELETE FROM {t} WHERE spied(label) = 'q'",
+        merge("SELECT 1 AS id", "WHEN MATCHED AND spied(t.label) = 'q' THEN DELETE"),
+        merge("SELECT 1 AS id", "WHEN MATCHED THEN UPDATE SET label = spied(t.label)"),
+        merge("SELECT 9 AS id", "WHEN NOT MATCHED BY SOURCE AND spied(t.label) = 'q' THEN DELETE"),
+    ],
+)
+def test_a_function_of_python_is_asked_about_no_hidden_row(
+    writer: iomete.Lakehouse,
+    target: str,
+    rows: Callable[[], Rows],
+    tmp_path: Path,
+    statement: str,
+) -> None:
+    seen = tmp_path / "seen"
+
+    def spied(label: str) -> str:
+        with seen.open("a") as file:
+            file.write(label)
+        return label
+
+    writer.spark.udf.register("spied", spied)
+    with pytest.raises(QueryDeniedError):
+        writer.sql(statement.format(t=target))
+    assert not seen.exists()
     assert rows() == RAW
 
 

@@ -23,6 +23,7 @@ from iomete.errors import QueryError
 from iomete.governance import Administration, Policies, Policy, Principals, Publisher
 from iomete.lakehouse import PolicyChecks
 from iomete.store import Store
+from support.audit import trail_in
 
 COLUMNS = ("id", "name", "ssn", "region")
 ALL = "id name ssn region; 1 ann 111 EU; 2 ben 222 US"
@@ -484,7 +485,8 @@ def test_an_export_decides_the_same_in_an_empty_lakehouse(
     with Store.open(tmp_path / "store.db") as store:
         publisher = Publisher(store, tmp_path / "policies")
         creator = Principal(store.identity().created_by)
-        administration = Administration(store, creator, publisher)
+        trail = trail_in(tmp_path / "spool")
+        administration = Administration(store, creator, publisher, trail=trail)
         set_owner = Owners(administration, checks).set_owner
         populate(Principals(administration), Tags(administration, checks), set_owner)
         policies = Policies(administration, checks)

@@ -30,7 +30,7 @@ CONFIGURATIONS: list[dict[str, str]] = [
     {
         "spark.sql.optimizer.runtime.bloomFilter.enabled": "true",
         "spark.sql.optimizer.runtime.bloomFilter.applicationSideScanSizeThreshold": "0",
-        "spark.sql.optimizer.runtimeFilter.semiJoinReduction.enabled": "true",
+        "spark.sql.optimizer.dynamicPartitionPruning.reuseBroadcastOnly": "false",
         "spark.sql.autoBroadcastJoinThreshold": "-1",
     },
     {"spark.sql.subexpressionElimination.enabled": "false"},
@@ -39,6 +39,11 @@ CONFIGURATIONS: list[dict[str, str]] = [
         "spark.sql.iceberg.vectorization.enabled": "false",
     },
 ]
+
+RUNTIME_FILTERS = next(
+    number for number, each in enumerate(CONFIGURATIONS) if any("runtime" in key for key in each)
+)
+"""The one under which Spark filters a side of a join by copies of the other."""
 
 
 @contextmanager

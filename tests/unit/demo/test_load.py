@@ -13,6 +13,7 @@ from iomete.errors import AlreadyExistsError
 from iomete.folder import LakehouseFolder
 from iomete.opening import described_catalogs
 from iomete.settings import load_settings
+from support.audit import trail_in
 from support.gates import AdminGate
 
 
@@ -26,6 +27,7 @@ def lake(tmp_path: Path) -> Any:
         spark=lambda: pytest.fail("Spark was asked for"),
         owners=lambda: pytest.fail("owners were asked for"),
         gate=AdminGate(),
+        trail=trail_in(tmp_path / "spool"),
     )
     yield SimpleNamespace(catalog=catalog)
     catalog.iceberg("lake").close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,5 +71,9 @@ def test_s3_support_is_needed_by_tables_on_s3_only(tmp_path: Path) -> None:
 def test_prepare_drops_what_fails_its_checksum(tmp_path: Path) -> None:
     sparse(tmp_path / "cache", CORE_ARTIFACTS[2])
     with pytest.raises(JarUnavailableError):
-        prepare(engine(tmp_path, class_archive=False), catalogs=catalogs(tmp_path))
+        prepare(
+            engine(tmp_path, class_archive=False),
+            catalogs=catalogs(tmp_path),
+            govern=lambda *_: nullcontext(),
+        )
     assert not (tmp_path / "cache" / "jars" / CORE_ARTIFACTS[2].file_name).exists()

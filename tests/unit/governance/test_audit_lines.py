@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iomete.governance.audit_lines import BadLineError, canonical_name, parse_line
-from iomete.governance.audit_tables import AnyText, storable_text
+from iomete.governance.audit.lines import BadLineError, canonical_name, parse_line
+from iomete.governance.audit.tables import AnyText, storable_text
 from support.audit import event, line
 
 texts = st.text(st.characters(), max_size=20) | st.text(

@@ -42,6 +42,10 @@ def _people(world: World) -> None:
         (lambda p: p.grant("select", on=TABLE, on_tag="PII", to="alice"), "on and on_tag"),
         (lambda p: p.grant("select", on_tag="PI", to="alice"), r"tag `PI`.*did you mean `PII`"),
         (lambda p: p.grant("select", on_tag="{USER}", to="alice"), "on_tag: A tag is named by text"),
+        (lambda p: p.grant("select", on_tag="P*I", to="alice"), r"on_tag: `P\*I` can't be found by its tags.*PII"),
+        (lambda p: p.deny("select", on_tag="P?I", to="alice"), "on_tag: .*`P.I` can't be found"),
+        (lambda p: p.mask_tag("*I", "hash", to="alice"), "on_tag: .*can't be found"),
+        (lambda p: p.mask_tag("PII.**", "hash", to="alice"), "on_tag: .*can't be found"),
         (lambda p: p.grant("select", on="lake.crm.nope", to="alice"), "on: table `lake.crm.nope` does"),
         (lambda p: p.grant("select", on="lake.nope", to="alice"), "on: namespace `lake.nope` does"),
         (lambda p: p.grant("select", on="nope", to="alice"), "on: catalog `nope` does"),
@@ -226,3 +230,19 @@ def test_targets_meet_where_something_is_under_both(one: str, other: str, meets:
 def test_a_name_that_is_too_long_for_an_index_is_refused(world: World) -> None:
     with pytest.raises(InvalidPolicyError, match="2000 bytes"):
         world.policies.grant("select", on=f"lake.crm.{'x' * 2000}", to="alice", future=True)
+
+
+def test_patterns_of_tags_are_what_they_begin_with(world: World) -> None:
+    for pattern in ("PII*", "*", "PII"):
+        assert world.policies.grant("select", on_tag=pattern, to="alice").on == f"tag {pattern}"
+
+
+def test_an_imported_pattern_of_tags_is_held_to_the_same(world: World) -> None:
+    policy = {
+        "service": "iomete_tag",
+        "name": "in between",
+        "resources": {"tag": {"values": ["P*I"]}},
+        "policyItems": [{"accesses": [{"type": "iomete:select"}], "users": ["alice"]}],
+    }
+    with pytest.raises(InvalidPolicyError, match=r"resources.tag: `P\*I` can't be found"):
+        world.policies.import_({"policies": [policy]})

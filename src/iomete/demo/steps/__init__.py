@@ -6,6 +6,7 @@ from iomete.demo.steps import (
     load,
     merge,
     parameters,
+    policies,
     time_travel,
     without_spark,
 )
@@ -18,6 +19,7 @@ STEPS = (
     merge.STEP,
     without_spark.STEP,
     governance.STEP,
+    policies.STEP,
 )
 
 __all__ = ["STEPS"]

@@ -1,10 +1,12 @@
 package io.iomete.spark
 
 import io.iomete.spark.errors.Startup
-import io.iomete.spark.governance.commands.{HideCommandTargets, RefuseForeignCode}
+import io.iomete.spark.governance.commands._
 import io.iomete.spark.governance.plan._
+import io.iomete.spark.governance.renames.PlanRenaming
 import io.iomete.spark.identity.BoundUser
-import io.iomete.spark.names.{CheckCalls, HoldCalls, SafeNames}
+import io.iomete.spark.names.{CheckCalls, HoldCalls, NewNames, SafeNames}
+import io.iomete.spark.system.{ReservedNames, ResolveSystemTables}
 import org.apache.spark.sql.SparkSessionExtensions
 
 /** The rules that govern a session. List it FIRST in `spark.sql.extensions`.
@@ -24,15 +26,25 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit =
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
-      extensions.injectHintResolutionRule(_ => HoldCalls)
+      extensions.injectHintResolutionRule(HoldCalls(_))
+      extensions.injectHintResolutionRule(NewNames(_))
       extensions.injectHintResolutionRule(RefuseForeignCode(_))
+      extensions.injectHintResolutionRule(RefuseOptions(_))
+      extensions.injectHintResolutionRule(HideNamespaces(_))
+      extensions.injectHintResolutionRule(HideFunctions(_))
       extensions.injectHintResolutionRule(HideRelations(_))
       extensions.injectHintResolutionRule(HideCommandTargets(_))
+      extensions.injectHintResolutionRule(ResolveSystemTables(_))
+      extensions.injectHintResolutionRule(CopiedTables(_))
+      extensions.injectHintResolutionRule(HideDescribedColumns(_))
       extensions.injectResolutionRule(_ => OpenRecords)
       extensions.injectResolutionRule(CheckCalls(_))
+      extensions.injectResolutionRule(ResolveSystemTables(_))
       extensions.injectResolutionRule(ResolveVisibleColumns(_))
       extensions.injectResolutionRule(GovernTargets(_))
+      extensions.injectPostHocResolutionRule(NarrowTargets(_))
       extensions.injectPostHocResolutionRule(_ => SafeNames)
+      extensions.injectPostHocResolutionRule(ReservedNames(_))
       extensions.injectPostHocResolutionRule(CheckReads(_))
       extensions.injectPlanNormalizationRule(BoundUser(_))
       extensions.injectPlanNormalizationRule(GovernPlan(_))
@@ -40,5 +52,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
       extensions.injectPlannerStrategy(Backstop(_))
       extensions.injectColumnar(LiftGate(_))
       extensions.injectPlannerStrategy(_ => BarrierStrategy)
+      extensions.injectPlannerStrategy(_ => ShownRowsStrategy)
+      extensions.injectPlannerStrategy(_ => PlanRenaming)
     }
 }

@@ -7,6 +7,7 @@ import scala.util.control.NonFatal
 
 import io.iomete.spark.catalog._
 import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.store.StoreAddress
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.catalog.ExternalCatalog
@@ -43,7 +44,8 @@ object SessionCatalogStore {
       warehouse: String
   ): ReplayReport = synchronized {
     val shared = SharedCatalog.of(session)
-    val store = new SessionObjectStore(url, Option(user), Option(password), Option(schema))
+    val address = StoreAddress(url, Option(user), Option(password), Option(schema))
+    val store = new SessionObjectStore(address)
     val hadoopConf = session.sparkContext.hadoopConfiguration
     val definitions = new Definitions(new WarehouseLocations(warehouse, hadoopConf))
     val replay = (memory: ExternalCatalog) =>

@@ -103,7 +103,15 @@ class StartupSuite extends AnyFunSuite {
     val bundle = BundleBuilder().user("alice").role("admin", users = Seq("alice"))
     val file = bundle.write(folder.resolve("bundle.json"))
     val spool = folder.resolve("spool").toString
-    val _ = Governance.start(spark, file.toString, new Array[Byte](32), spool, auditRequired = false)
+    val _ = Governance.start(
+      spark,
+      file.toString,
+      new Array[Byte](32),
+      spool,
+      auditRequired = false,
+      spoolFileBytes = 1 << 20,
+      spoolFileSeconds = 3600
+    )
   }
 
   private def principalsOfStream(spark: SparkSession): Set[String] = {

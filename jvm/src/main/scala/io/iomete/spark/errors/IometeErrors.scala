@@ -101,11 +101,20 @@ object IometeErrors {
 
   def noPrincipal(): AnalysisException = error("IOMETE_NO_PRINCIPAL", Map.empty)
 
-  def governanceFailed(problem: String, cause: Throwable): AnalysisException =
-    error("IOMETE_GOVERNANCE_FAILED", Map("problem" -> problem), Some(cause))
+  def governanceFailed(problem: String, hint: String, cause: Throwable): AnalysisException =
+    error("IOMETE_GOVERNANCE_FAILED", Map("problem" -> problem, "hint" -> hint), Some(cause))
 
   def governanceInUse(current: String, requested: String): AnalysisException =
     error("IOMETE_GOVERNANCE_IN_USE", Map("current" -> current, "requested" -> requested))
+
+  def reservedName(namespace: String): Refused =
+    refused(
+      "IOMETE_RESERVED_NAME",
+      Map("namespace" -> printable(namespace)),
+      "change",
+      namespace,
+      "the namespace is the platform's own"
+    )
 
   def auditFailed(cause: Throwable): AnalysisException =
     error("IOMETE_AUDIT_FAILED", Map("reason" -> reasonOf(cause)), Some(cause))
@@ -231,6 +240,15 @@ object IometeErrors {
       "set",
       printable(key),
       "the setting is for administrators"
+    )
+
+  def optionRefused(principal: String, key: String): Refused =
+    refused(
+      "IOMETE_OPTION_REFUSED",
+      Map("principal" -> principal, "key" -> printable(key)),
+      "select",
+      printable(key),
+      "the option changes what is read"
     )
 
   def settingHidden(principal: String, key: String): Refused =

@@ -41,9 +41,9 @@ private[spark] final class NameGate(governed: GovernedSession) {
         val name = RelationName.of(catalog, identifier)
         // What isn't there hides nothing; whoever loads it is told that it isn't there.
         name.base.isEmpty && Try(catalog.loadTable(identifier)).toOption.forall { loaded =>
-          val (columns, fields) = BaseTables.ofTable(loaded)
-          val decision = governed.decide(table, columns, governed.rights, fields)
-          decision.isReadable && decision.broken.isEmpty && decision.isPlain(columns)
+          val base = BaseTables.ofTable(loaded, table)
+          val decision = governed.decide(table, base.columns, governed.rights, base.fields, base.bound)
+          decision.isReadable && decision.broken.isEmpty && decision.isPlain(base.columns)
         }
       case _ => false
     }

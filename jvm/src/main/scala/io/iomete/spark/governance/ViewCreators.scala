@@ -30,5 +30,5 @@ object ViewCreators {
     )
 
   private def set(governed: GovernedSession, view: TableResource): Option[String] =
-    governed.engine.ownerOf(view)
+    (view +: governed.aliases(view)).flatMap(governed.engine.ownerOf(_)).headOption
 }

@@ -1,12 +1,15 @@
 package io.iomete.spark.identity
 
-import java.util.UUID
+import java.util.{Map => JMap, UUID}
+
+import scala.jdk.CollectionConverters._
 
 import io.iomete.spark.errors.IometeErrors
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.classic.Strategy
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession, Strategy}
 import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.iomete.SparkInternals
 
 /** Whose Spark session it is.
   *
@@ -56,6 +59,23 @@ object PrincipalBinding {
     case _          => ""
   }
 
+  /** The session's configuration when it was bound; None for a session without a principal. */
+  def settingsOf(session: SparkSession): Option[BoundSettings] = bindingsOf(session) match {
+    case Seq(bound) => Some(bound.settings)
+    case _          => None
+  }
+
+  /** Binds a session in which code of the library's or Iceberg's runs for `principal`, and nobody's
+    * statements: what no name leads to may be read there.
+    */
+  private[spark] def bindTrusted(session: SparkSession, principal: String): Unit =
+    session.experimental.synchronized(put(session, principal, isTrusted = true))
+
+  private[spark] def isTrusted(session: SparkSession): Boolean = bindingsOf(session) match {
+    case Seq(bound) => bound.isTrusted
+    case _          => false
+  }
+
   private def bindServed(session: SparkSession): Option[String] =
     session.experimental.synchronized {
       bindingsOf(session) match {
@@ -68,19 +88,40 @@ object PrincipalBinding {
       }
     }
 
-  private def put(session: SparkSession, principal: String): Unit = {
+  private def put(session: SparkSession, principal: String, isTrusted: Boolean = false): Unit = {
     val methods = session.experimental
-    methods.extraStrategies = methods.extraStrategies :+ new BoundPrincipal(principal)
+    val settings = session.asInstanceOf[ClassicSession].sessionState.conf.getAllConfs
+    val bound = new BoundPrincipal(principal, new BoundSettings(settings), isTrusted)
+    methods.extraStrategies = methods.extraStrategies :+ bound
   }
 
   private def bindingsOf(session: SparkSession): Seq[BoundPrincipal] =
     session.experimental.extraStrategies.collect { case bound: BoundPrincipal => bound }
 }
 
-private[identity] final class BoundPrincipal(val principal: String) extends Strategy {
+private[identity] final class BoundPrincipal(
+    val principal: String,
+    val settings: BoundSettings,
+    val isTrusted: Boolean
+) extends Strategy {
   val id: String = UUID.randomUUID().toString
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = Nil
 
   override def toString: String = s"BoundPrincipal($principal)"
+}
+
+/** The settings that a session was bound with. */
+final class BoundSettings(val bound: Map[String, String]) {
+  @volatile private var passed: JMap[String, String] = bound.asJava
+
+  /** Has `check` look at a session's settings, unless they are those that passed it last. */
+  def checked(session: SparkSession)(check: Map[String, String] => Unit): Unit = {
+    val conf = session.asInstanceOf[ClassicSession].sessionState.conf
+    if (!SparkInternals.holds(conf, passed)) {
+      val now = conf.getAllConfs
+      check(now)
+      passed = now.asJava
+    }
+  }
 }

@@ -2,10 +2,11 @@ package io.iomete.spark.names
 
 import scala.util.Try
 
-import io.iomete.spark.governance.commands.CommandRights
+import io.iomete.spark.governance.commands.CallRights
+import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.analysis.ResolvedProcedure
-import org.apache.spark.sql.catalyst.expressions.Literal
+import org.apache.spark.sql.catalyst.analysis.{ResolvedProcedure, UnresolvedProcedure}
+import org.apache.spark.sql.catalyst.expressions.{Expression, Literal}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical.{Call, LogicalPlan}
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -20,47 +21,62 @@ import org.apache.spark.sql.connector.catalog.procedures.BoundProcedure
   * call is put on hold before the resolution (as EXPLAIN does it, which never executes), and
   * [[CheckCalls]], which follows in the same iteration, lets it go.
   */
-object HoldCalls extends Rule[LogicalPlan] {
-  private[names] val held = TreeNodeTag[Unit]("iomete.call.held")
+final case class HoldCalls(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperators {
     case call: Call if call.execute =>
+      requireNamed(call)
       val onHold = call.copy(execute = false)
-      onHold.setTagValue(held, ())
+      onHold.setTagValue(HoldCalls.held, ())
       onHold
+  }
+
+  private def requireNamed(call: Call): Unit = call.procedure match {
+    case UnresolvedProcedure(parts) =>
+      Governing.of(session).foreach { governed =>
+        new ReadAudit(governed).refusals(new CallRights(governed).requireNamed(parts))
+      }
+    case _ => ()
   }
 }
 
-/** Checks the names that Iceberg's procedures create tables under, and lets the calls go. */
+object HoldCalls {
+  private[names] val held = TreeNodeTag[Unit]("iomete.call.held")
+}
+
+/** Checks who calls a procedure on what, and the names that procedures create tables under, and lets
+  * the calls go.
+  */
 final case class CheckCalls(session: SparkSession) extends Rule[LogicalPlan] {
   private val creating = Set("snapshot", "migrate", "register_table")
   private val names = Set("table", "backup_table_name")
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperators {
-    case call: Call if isHeld(call) =>
-      CommandRights.requireForCall(session)
-      if (call.resolved && call.bound) {
-        check(call)
-        call.copy(execute = true)
-      } else {
-        call
-      }
+    case call: Call if isHeld(call) && call.resolved && call.bound => judged(call).copy(execute = true)
   }
 
   private def isHeld(call: Call): Boolean =
     !call.execute && call.getTagValue(HoldCalls.held).isDefined
 
-  private def check(call: Call): Unit = call.procedure match {
-    case ResolvedProcedure(_, name, _) if creating(name.name) =>
-      // The values that the procedure is going to see: Spark folds them in this way, too.
-      val optimizer = session.asInstanceOf[ClassicSession].sessionState.optimizer
-      optimizer.execute(call).foreach {
-        case Call(ResolvedProcedure(_, _, procedure: BoundProcedure), values, _) =>
-          procedure.parameters.zip(values).foreach {
-            case (parameter, Literal(text, _)) if names(parameter.name) && text != null =>
-              partsOf(text.toString).foreach(NamePart.check("table", _))
-            case _ => ()
-          }
+  private def judged(call: Call): Call = {
+    // The values that the procedure is going to see: Spark folds them in this way, too.
+    val folded = session.asInstanceOf[ClassicSession].sessionState.optimizer.execute(call)
+    val values = folded.collectFirst { case Call(_, values, _) => values }.getOrElse(Nil)
+    checkNames(call, values)
+    (call.procedure, Governing.of(session)) match {
+      case (procedure: ResolvedProcedure, Some(governed)) =>
+        new ReadAudit(governed).refusals {
+          call.copy(procedure = new CallRights(governed).judged(procedure, values))
+        }
+      case _ => call
+    }
+  }
+
+  private def checkNames(call: Call, values: Seq[Expression]): Unit = call.procedure match {
+    case ResolvedProcedure(_, name, procedure: BoundProcedure) if creating(name.name) =>
+      procedure.parameters.zip(values).foreach {
+        case (parameter, Literal(text, _)) if names(parameter.name) && text != null =>
+          partsOf(text.toString).foreach(NamePart.check("table", _))
         case _ => ()
       }
     case _ => ()

@@ -1,12 +1,14 @@
 package io.iomete.spark.parser
 
+import io.iomete.spark.governance.Governing
+import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.{FunctionIdentifier, TableIdentifier}
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParameterContext, ParserInterface}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
-import org.apache.spark.sql.internal.{SQLConf, VariableSubstitution}
+import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.{DataType, StructType}
 
 /** Binds the parameters of `sql(query, args)` and `EXECUTE IMMEDIATE … USING` before other parsers.
@@ -21,9 +23,9 @@ import org.apache.spark.sql.types.{DataType, StructType}
   */
 final class ParameterBindingParser(session: SparkSession, delegate: ParserInterface)
     extends ParserInterface {
-  private val variables = new VariableSubstitution()
+  private val variables = new ShownVariables(() => isAdmins)
 
-  override def parsePlan(sqlText: String): LogicalPlan = delegate.parsePlan(sqlText)
+  override def parsePlan(sqlText: String): LogicalPlan = ofView(parsed(sqlText)(delegate.parsePlan))
 
   override def parsePlanWithParameters(
       sqlText: String,
@@ -31,7 +33,7 @@ final class ParameterBindingParser(session: SparkSession, delegate: ParserInterf
   ): LogicalPlan =
     // In Spark's legacy mode the analyser binds, and the parsers only have to leave markers alone.
     if (SQLConf.get.legacyParameterSubstitutionConstantsOnly || !mayHoldMarkers(sqlText)) {
-      delegate.parsePlan(sqlText)
+      parsed(sqlText)(delegate.parsePlan)
     } else {
       bindAndParse(variables.substitute(sqlText), PositionalOrder.restore(session, parameters))
     }
@@ -41,8 +43,7 @@ final class ParameterBindingParser(session: SparkSession, delegate: ParserInterf
 
   private def bindAndParse(sqlText: String, parameters: ParameterContext): LogicalPlan = {
     val bound = StatementBinder.bind(sqlText, parameters)
-    val parse = () => delegate.parsePlan(bound.sqlText)
-    val parseAsData = if (bound.sqlText.contains("${")) withoutVariables(parse) else parse
+    val parseAsData = () => asWritten(bound.sqlText)(delegate.parsePlan)
     if (bound.hasParameters) {
       // The positions of errors are those in the text that the user wrote.
       val origin = CurrentOrigin.get.copy(
@@ -57,31 +58,42 @@ final class ParameterBindingParser(session: SparkSession, delegate: ParserInterf
     }
   }
 
-  /** The delegates substitute `${…}` once more; by now it can only be part of somebody's data. */
-  private def withoutVariables(parse: () => LogicalPlan): () => LogicalPlan = () => {
-    val conf = SQLConf.get.clone()
-    conf.setConf(SQLConf.VARIABLE_SUBSTITUTE_ENABLED, false)
-    SQLConf.withExistingConf(conf)(parse())
-  }
+  private def parsed[T](sqlText: String)(parse: String => T): T =
+    asWritten(variables.substitute(sqlText))(parse)
 
-  override def parseExpression(sqlText: String): Expression = delegate.parseExpression(sqlText)
+  /** The delegates substitute `${…}` once more; by now it is no variable, or can't be shown. */
+  private def asWritten[T](sqlText: String)(parse: String => T): T =
+    if (sqlText == null || !sqlText.contains("${")) parse(sqlText)
+    else {
+      val conf = SQLConf.get.clone()
+      conf.setConf(SQLConf.VARIABLE_SUBSTITUTE_ENABLED, false)
+      SQLConf.withExistingConf(conf)(parse(sqlText))
+    }
+
+  override def parseExpression(sqlText: String): Expression = parsed(sqlText)(delegate.parseExpression)
 
   override def parseTableIdentifier(sqlText: String): TableIdentifier =
-    delegate.parseTableIdentifier(sqlText)
+    parsed(sqlText)(delegate.parseTableIdentifier)
 
   override def parseFunctionIdentifier(sqlText: String): FunctionIdentifier =
-    delegate.parseFunctionIdentifier(sqlText)
+    parsed(sqlText)(delegate.parseFunctionIdentifier)
 
   override def parseMultipartIdentifier(sqlText: String): Seq[String] =
-    delegate.parseMultipartIdentifier(sqlText)
+    parsed(sqlText)(delegate.parseMultipartIdentifier)
 
-  override def parseQuery(sqlText: String): LogicalPlan = delegate.parseQuery(sqlText)
+  override def parseQuery(sqlText: String): LogicalPlan = ofView(parsed(sqlText)(delegate.parseQuery))
+
+  private def ofView(plan: LogicalPlan): LogicalPlan =
+    if (ViewTexts.isParsed && !isAdmins) ViewTexts.forgotten(plan) else plan
+
+  private def isAdmins: Boolean =
+    Option(session).flatMap(PrincipalBinding.principalOf).exists(Governing.isAdmin)
 
   /** Spark's own grammar: Iceberg's parser refuses the parameters of SQL functions altogether. */
   override def parseRoutineParam(sqlText: String): StructType =
     CatalystSqlParser.parseRoutineParam(sqlText)
 
-  override def parseTableSchema(sqlText: String): StructType = delegate.parseTableSchema(sqlText)
+  override def parseTableSchema(sqlText: String): StructType = parsed(sqlText)(delegate.parseTableSchema)
 
-  override def parseDataType(sqlText: String): DataType = delegate.parseDataType(sqlText)
+  override def parseDataType(sqlText: String): DataType = parsed(sqlText)(delegate.parseDataType)
 }

@@ -5,6 +5,7 @@ import java.sql.DriverManager
 
 import scala.util.Using
 
+import io.iomete.spark.store.StoreAddress
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{Path => HadoopPath}
 import org.apache.spark.SparkConf
@@ -35,7 +36,7 @@ final class CatalogFixture(val root: Path = Files.createTempDirectory("iomete"))
 
   def names: Seq[String] = rows.map(row => s"${row.key.kind.label} ${row.key.fullName}")
 
-  def store: SessionObjectStore = new SessionObjectStore(url, None, None, None)
+  def store: SessionObjectStore = new SessionObjectStore(StoreAddress(url, None, None, None))
 
   def definitions: Definitions =
     new Definitions(new WarehouseLocations(warehouse.toString, new Configuration()))

@@ -13,17 +13,10 @@ import org.slf4j.LoggerFactory
   * When `write` returns, the operating system has the whole line: the end of this process, even by
   * `kill -9`, loses nothing. The end of the machine may lose the last seconds, as nothing is synced.
   *
-  * @param required
-  *   whether an event that can't be written is an IOException, which refuses the query; otherwise it
-  *   is lost, counted, and logged once an outage
-  * @param fileLimitBytes
-  *   a new file begins where a line would make the current one longer
+  * Files are kept short, in bytes and in time: readers delete those that are done with.
   */
-final class AuditWriter(
-    folder: Path,
-    required: Boolean,
-    fileLimitBytes: Long = AuditWriter.fileLimitBytes
-) extends AutoCloseable {
+final class AuditWriter(folder: Path, @volatile private var rules: AuditRules)
+    extends AutoCloseable {
   private val logger = LoggerFactory.getLogger(classOf[AuditWriter])
 
   /** A writer's own, so that two in one JVM never meet. */
@@ -39,6 +32,9 @@ final class AuditWriter(
 
   // Now rather than at the first query: who requires auditing wants to know at the start.
   guarded(synchronized { next(); () })
+
+  /** Goes by other rules from now on. */
+  def follow(other: AuditRules): Unit = rules = other
 
   /** Events that couldn't be written, where they aren't required. */
   def lost: Long = lostEvents.get
@@ -60,12 +56,14 @@ final class AuditWriter(
 
   private def fileFor(line: Array[Byte]): SpoolFile =
     current match {
-      case Some(file) if file.isIntact && hasRoom(file, line) => file
-      case _                                                  => next()
+      case Some(file) if file.isIntact && hasRoom(file, line) && !isOld(file) => file
+      case _ => next()
     }
 
   private def hasRoom(file: SpoolFile, line: Array[Byte]): Boolean =
-    file.size == 0 || file.size + line.length <= fileLimitBytes
+    file.size == 0 || file.size + line.length <= rules.fileBytes
+
+  private def isOld(file: SpoolFile): Boolean = file.size > 0 && file.ageSeconds >= rules.fileSeconds
 
   /** The next file; the one before is closed only then, so that it is never without a successor. */
   private def next(): SpoolFile = {
@@ -95,7 +93,7 @@ final class AuditWriter(
         "disk, and see that the folder is there, is this user's, and allows file locks",
       cause
     )
-    if (required) throw error
+    if (rules.required) throw error
     failing(error)
     false
   }
@@ -120,8 +118,4 @@ final class AuditWriter(
       s"${named.getClass.getSimpleName} ${named.getFile}"
     case other => Option(other.getMessage).getOrElse(other.getClass.getSimpleName)
   }
-}
-
-object AuditWriter {
-  val fileLimitBytes: Long = 64L * 1024 * 1024
 }

@@ -28,6 +28,11 @@ private[audit] final class SpoolFile(val path: Path) {
     throw new IOException(s"`$path` is locked by another process")
   }
 
+  private val openedAt = System.nanoTime()
+
+  /** How long ago it was made. */
+  def ageSeconds: Long = (System.nanoTime() - openedAt) / 1000000000L
+
   /** How many bytes are in the file. */
   def size: Long = written
 

@@ -1,10 +1,9 @@
 package io.iomete.spark.governance.commands
 
-import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.decisions.ResourceNames
+import io.iomete.spark.errors.{IometeErrors, Refused}
+import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import io.iomete.spark.governance.plan._
-import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit, ViewCreators}
-import org.apache.spark.sql.SparkSession
+import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.plans.logical.views.{CreateIcebergView, DropIcebergView}
@@ -21,40 +20,37 @@ object CommandRights {
 
   /** The plan as it may run. Raises: IOMETE_ACCESS_DENIED, IOMETE_COMMAND_REFUSED. */
   def judge(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = {
-    if (governed.isAdmin) signed(governed, plan)
+    new StreamRights(governed).checkBatch(plan)
+    if (governed.isAdmin) changing(governed, signed(governed, plan))
     else {
       ForeignCode.requireAllowed(governed, plan)
-      val own = ownForm(governed, plan)
-      own.foreach {
-        case command: Command => new CommandRights(governed).check(command)
-        case _                => ()
-      }
-      signed(governed, own)
+      changing(governed, signed(governed, ownForm(governed, plan)))
     }
   }
 
-  /** Statements that show less to those whom policies apply to. */
+  /** Checks each command in a plan, and keeps with it what they change. */
+  private def changing(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
+    case _: GovernedCommand | _: RecordedQuery => plan
+    case _ =>
+      val rights = new CommandRights(governed)
+      val commands = plan.collect { case command: Command => command }
+      commands.foreach(rights.check)
+      val tables = if (commands.isEmpty) Map.empty[String, TableResource]
+        else DeltaTargets.in(plan) ++ commands.flatMap(rights.made)
+      if (rights.effects.isEmpty && tables.isEmpty) plan
+      else GovernedCommand(plan, rights.effects, tables)
+  }
+
+  /** Statements that show less, or reach less, for those whom policies apply to. */
   private def ownForm(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
     case ExplainCommand(statement, mode) => GovernedExplain(statement, mode)
-    // Where files are, and what properties say, is for those who may change it.
-    case describe: DescribeRelation if describe.isExtended && !mayAlter(governed, describe.relation) =>
-      describe.copy(isExtended = false)
-    case other => other
-  }
-
-  private def mayAlter(governed: GovernedSession, relation: LogicalPlan): Boolean = relation match {
-    case table: ResolvedTable =>
-      governed.engine.isAllowed(governed.principal, "alter", new Rights(governed).named(table))
-    case _ => false
-  }
-
-  /** Procedures reach any table, and run inside analysis: administrators call them. */
-  def requireForCall(session: SparkSession): Unit = Governing.of(session).foreach { governed =>
-    if (!governed.isAdmin) {
-      new ReadAudit(governed).refusals {
-        throw IometeErrors.commandRefused(governed.principal, "CALL")
-      }
-    }
+    case explain: StreamingExplainCommand => GovernedExplain.ofStream(explain)
+    case ClearCacheCommand               => ClearOwnCache
+    case UncacheTable(table, _, _)       => UncacheOwn(table)
+    case other => OwnSettings.shown(other)
+        .orElse(new Listings(governed).shown(other))
+        .orElse(new Descriptions(governed).shown(other))
+        .getOrElse(other)
   }
 
   /** A view remembers who made it, whatever properties the statement gives. */
@@ -69,15 +65,39 @@ object CommandRights {
 
 private final class CommandRights(governed: GovernedSession) {
   private val rights = new Rights(governed)
-  import rights.{need, needOnNamespace, needPath, needPlain, refuse}
+  import rights.{need, needOnNamespace, needPath, needPlain, needPlace, refuse}
+  import rights.{needProperty => checkProperty}
+  private val delta = new DeltaRights(governed, rights)
+  private val files = new FileWriteRights(governed, rights)
+
+  def effects: Seq[Effect] = rights.effects.all
+
+  def made(command: Command): Map[String, TableResource] = files.made(command)
+
+  /** Commands that are judged in files of their own: each says whether one is its own, or refuses it. */
+  private val families: Seq[Command => Boolean] = Seq(
+    new Descriptions(governed).check,
+    new FunctionRights(governed, rights).check,
+    new ViewRights(rights).check,
+    new MaintenanceRights(governed, rights).check
+  )
 
   def check(command: Command): Unit = JudgedCommands.verdictOf(command) match {
-    case JudgedCommands.Free    => ()
-    case JudgedCommands.Rights  => checkRights(command)
-    case JudgedCommands.Refused => refuse(command.nodeName)
+    case JudgedCommands.Free                       => ()
+    case _ if governed.isAdmin                     => noted(command)
+    case JudgedCommands.Rights                     => checkRights(command)
+    case JudgedCommands.Refused                    => refuse(command.nodeName)
   }
 
-  private def checkRights(command: Command): Unit = command match {
+  /** Administrators need no right; what they change is told all the same. */
+  private def noted(command: Command): Unit =
+    try checkRights(command)
+    catch { case _: Refused => () }
+
+  private def checkRights(command: Command): Unit =
+    if (!delta.judge(command) && !files.judge(command)) checkOthers(command)
+
+  private def checkOthers(command: Command): Unit = command match {
     case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
     case _: SetCommand                   => ()
     case SetCatalogAndNamespace(ResolvedNamespace(catalog, namespace, _)) =>
@@ -112,9 +132,7 @@ private final class CommandRights(governed: GovernedSession) {
     case order: SetWriteDistributionAndOrdering => checkAlter(order.table)
     case truncate: TruncateTable         => checkTruncate(truncate.table)
     case refresh: RefreshTable           => checkKnown(refresh.child)
-    case describe: DescribeRelation      => checkDescribe(describe.relation)
-    case function: CreateSQLFunctionCommand if function.isTemp => ()
-    case function: DropFunctionCommand if function.isTemp      => ()
+    case _ if families.exists(_(command)) => ()
     case other                           => refuse(other.nodeName)
   }
 
@@ -131,20 +149,31 @@ private final class CommandRights(governed: GovernedSession) {
   private def currentCatalog: String =
     governed.session.asInstanceOf[ClassicSession].sessionState.catalogManager.currentCatalog.name
 
-  private def checkWrite(write: V2WriteCommand): Unit = {
-    val target = targetOf(write)
+  private def checkWrite(write: V2WriteCommand): Unit =
     write match {
       case rows: RowLevelWrite =>
+        val target = targetOf(rows)
         needAsSeen(rows, target)
-        rows.operation.command.toString match {
-          case "DELETE" => need("delete", target.table)
-          case "UPDATE" => need("update", target.table)
-          case _        => Seq("update", "delete", "insert").foreach(need(_, target.table))
+        RowLevelActions.of(rows).foreach(need(_, target))
+      case Dropped() => ()
+      case other =>
+        rights.needOptions(WriteOptions.of(other))
+        Source.of(EliminateSubqueryAliases(other.table)) match {
+          case target: Source.OfTable     => checkWrite(other, target)
+          case Source.OfPaths(paths)      => paths.foreach(needPath("write", _))
+          case _                          => refuse(other.nodeName)
         }
-      case _: AppendData => need("insert", target.table)
-      case _ =>
-        needPlain(target)
-        Seq("insert", "delete").foreach(need(_, target.table))
+    }
+
+  private def checkWrite(write: V2WriteCommand, target: Source.OfTable): Unit = {
+    need("insert", target)
+    if (!write.isInstanceOf[AppendData]) {
+      need("delete", target)
+      needPlain(target)
+    }
+    if (WriteOptions.mayEvolve(write, governed.session)) {
+      need("alter", target)
+      needPlain(target)
     }
   }
 
@@ -158,10 +187,7 @@ private final class CommandRights(governed: GovernedSession) {
     }
   }
 
-  private def targetOf(write: V2WriteCommand): Source.OfTable = write match {
-    case rows: RowLevelWrite => targetOf(rows.originalTable, write.nodeName)
-    case other               => targetOf(other.table, write.nodeName)
-  }
+  private def targetOf(rows: RowLevelWrite): Source.OfTable = targetOf(rows.originalTable, rows.nodeName)
 
   private def targetOf(relation: LogicalPlan, command: String): Source.OfTable =
     Source.of(EliminateSubqueryAliases(relation)) match {
@@ -171,16 +197,39 @@ private final class CommandRights(governed: GovernedSession) {
 
   /** A deletion of whole files, which Spark leaves to the table's format. */
   private def checkDelete(relation: LogicalPlan, command: String): Unit = {
-    val target = targetOf(relation, command)
-    needPlain(target)
-    need("delete", target.table)
+    Source.of(EliminateSubqueryAliases(relation)) match {
+      case Source.OfPaths(paths) => paths.foreach(needPlace)
+      case _ =>
+        val target = targetOf(relation, command)
+        needPlain(target)
+        need("delete", target)
+    }
   }
 
   private def checkCreate(create: LogicalPlan, name: LogicalPlan, actions: Seq[String]): Unit = {
     need(actions, name)
+    requireInsert(create, name)
+    if (actions.contains("drop")) needPlainIfThere(name)
+    rights.needProvider(PlacesOf.provider(create))
     val (location, properties) = PlacesOf(create)
     location.foreach(needPlace)
     properties.foreach { case (key, value) => checkProperty(key, value) }
+  }
+
+  /** Spark asks for it when it writes the rows, and has made the table by then. */
+  private def requireInsert(create: LogicalPlan, name: LogicalPlan): Unit = (create, name) match {
+    case (_: V2CreateTableAsSelectPlan, made: ResolvedIdentifier)
+        if !governed.engine.isAllowed(governed.principal, "insert", rights.named(made)) =>
+      need("insert", made)
+    case _ => ()
+  }
+
+  /** What replaces a table takes the place of what isn't seen. */
+  private def needPlainIfThere(name: LogicalPlan): Unit = name match {
+    case ResolvedIdentifier(tables: TableCatalog, identifier)
+        if RelationName.of(tables, identifier).path.isEmpty && tables.tableExists(identifier) =>
+      needPlain(rights.named(name), tables.loadTable(identifier))
+    case _ => ()
   }
 
   private def checkCreate(create: CreateNamespace): Unit = {
@@ -190,25 +239,17 @@ private final class CommandRights(governed: GovernedSession) {
 
   private def created(replace: Boolean): Seq[String] = if (replace) Seq("create", "drop") else Seq("create")
 
-  /** Files at a place of one's choice may be those of another table. */
-  private def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
-
-  private def checkProperty(key: String, value: String): Unit = {
-    if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
-    if (PlacesInProperties.isPlace(key, value)) needPlace(value)
-  }
-
   private def checkRename(rename: RenameTable): Unit = {
-    val (catalog, table) = rename.child match {
-      case resolved: ResolvedTable          => (resolved.catalog, rights.named(resolved))
-      case view: ResolvedPersistentView     => (view.catalog, rights.named(view))
-      case other                            => refuse(other.nodeName)
+    val (catalog, identifier) = rename.child match {
+      case resolved: ResolvedTable      => (resolved.catalog, resolved.identifier)
+      case view: ResolvedPersistentView => (view.catalog, view.identifier)
+      case other                        => refuse(other.nodeName)
     }
-    Seq("alter", "drop").foreach(need(_, table))
+    need(Seq("alter", "drop"), rename.child)
     needPlain(rename.child)
-    val parts =
-      if (rename.newName.head.equalsIgnoreCase(catalog.name)) rename.newName.tail else rename.newName
-    need("create", rights.named(catalog.name, parts.init, parts.last))
+    // A name alone leaves the table where it is.
+    val namespace = if (rename.newName.size == 1) identifier.namespace.toSeq else rename.newName.init
+    need("create", rights.named(catalog.name, namespace, rename.newName.last))
   }
 
   private def checkAlter(alter: AlterTableCommand): Unit = {
@@ -247,18 +288,6 @@ private final class CommandRights(governed: GovernedSession) {
 
   private def checkView(view: CreateViewCommand): Unit =
     if (view.viewType == PersistedView) created(view.replace).foreach(need(_, rights.named(view.name)))
-
-  private def checkDescribe(relation: LogicalPlan): Unit = relation match {
-    case resolved: ResolvedTable =>
-      val table = rights.named(resolved)
-      val columns = resolved.table.columns().map(_.name).toSeq
-      val decision = governed.decide(table, columns, governed.rights)
-      if (!decision.isReadable) throw Refusals.of(governed, table, governed.rights, decision)
-      if (!columns.forall(decision.isVisible)) {
-        throw IometeErrors.accessDenied(governed.principal, "describe", table.fullName)
-      }
-    case other => refuse(other.nodeName)
-  }
 }
 
 /** Where a statement wants a new table's files. */
@@ -271,4 +300,7 @@ private object PlacesOf {
       case _ => (None, Map.empty)
     }
   }
+
+  def provider(create: LogicalPlan): Option[String] =
+    create.productIterator.collectFirst { case spec: TableSpecBase => spec.provider }.flatten
 }

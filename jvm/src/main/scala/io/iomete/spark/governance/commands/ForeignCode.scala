@@ -22,10 +22,10 @@ object ForeignCode {
   /** Raises: IOMETE_ACCESS_DENIED. */
   def requireAllowed(governed: GovernedSession, plan: LogicalPlan): Unit =
     if (!governed.isAdmin) {
-      plan.foreachWithSubqueries(node => found(node).foreach(requireAllowed(governed, _)))
+      plan.foreachWithSubqueries(node => found(node).foreach(requireMayRun(governed, _)))
     }
 
-  private def requireAllowed(governed: GovernedSession, what: String): Unit =
+  private[commands] def requireMayRun(governed: GovernedSession, what: String): Unit =
     if (!governed.engine.isAllowed(governed.principal, "execute", ResourceNames.sessionCatalog, "")) {
       throw IometeErrors.foreignCodeDenied(governed.principal, what)
     }

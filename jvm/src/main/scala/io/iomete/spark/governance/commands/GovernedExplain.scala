@@ -2,12 +2,14 @@ package io.iomete.spark.governance.commands
 
 import io.iomete.spark.governance.plan._
 import org.apache.spark.sql.{Row, SparkSession}
+import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.catalyst.plans.logical.{Command, LogicalPlan, View}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.execution.command.LeafRunnableCommand
+import org.apache.spark.sql.execution.command.{LeafRunnableCommand, StreamingExplainCommand}
 import org.apache.spark.sql.execution.{CommandExecutionMode, ExplainMode, QueryExecution}
 import org.apache.spark.sql.types.StringType
+import org.apache.spark.unsafe.types.UTF8String
 
 /** EXPLAIN for those whom policies apply to: for what they may run, and no more than they may know.
   *
@@ -15,6 +17,7 @@ import org.apache.spark.sql.types.StringType
   * inside of views. Where there are any of these, only the statement as it was analysed is shown.
   */
 final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) extends LeafRunnableCommand {
+  import GovernedExplain._
 
   override val output: Seq[Attribute] = Seq(AttributeReference("plan", StringType)())
 
@@ -26,6 +29,21 @@ final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) exte
     execution.assertAnalyzed()
     Seq(Row(if (isPlain(execution)) execution.explainString(mode) else outline(execution)))
   }
+
+  /** A write to what its author sees in part was rewritten already, and would show by what. */
+  private def outline(execution: QueryExecution): String =
+    if (WriteGuards.proofsIn(execution.analyzed).nonEmpty) withheld
+    else s"== Analyzed Logical Plan ==\n${execution.analyzed.treeString}\n$withheld"
+}
+
+private[commands] object GovernedExplain {
+  private val withheld = "What policies make of it is shown to administrators only.\n"
+
+  /** What a stream tells of its last batch. */
+  def ofStream(explain: StreamingExplainCommand): LogicalPlan = ShownRows(
+    explain,
+    row => Some(if (isPlain(explain.queryExecution)) row else InternalRow(UTF8String.fromString(withheld)))
+  )
 
   /** Governs the statement, which refuses what may not be run. */
   private def isPlain(execution: QueryExecution): Boolean = {
@@ -43,11 +61,4 @@ final case class GovernedExplain(statement: LogicalPlan, mode: ExplainMode) exte
 
   private def isRestricted(node: LogicalPlan): Boolean = node.isInstanceOf[PolicyBarrier] ||
     node.expressions.exists(_.exists(_.isInstanceOf[DeniedColumn]))
-
-  /** A write to what its author sees in part was rewritten already, and would show by what. */
-  private def outline(execution: QueryExecution): String = {
-    val withheld = "What policies make of it is shown to administrators only.\n"
-    if (WriteGuards.proofsIn(execution.analyzed).nonEmpty) withheld
-    else s"== Analyzed Logical Plan ==\n${execution.analyzed.treeString}\n$withheld"
-  }
 }

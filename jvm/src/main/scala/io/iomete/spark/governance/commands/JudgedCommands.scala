@@ -33,7 +33,7 @@ private[governance] object JudgedCommands {
 
   /** A command that isn't listed is refused. */
   def verdictOf(command: Command): Verdict = command match {
-    case _: GovernedExplain => Free
+    case _: GovernedExplain | _: ShownRows | _: DescribeSeen | ClearOwnCache | _: UncacheOwn => Free
     case other              => all.getOrElse(other.getClass.getName, Refused)
   }
 }

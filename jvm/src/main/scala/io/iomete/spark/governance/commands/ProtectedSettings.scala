@@ -1,30 +1,112 @@
 package io.iomete.spark.governance.commands
 
+import java.util.Locale
+
+import scala.util.Try
+
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.Governing
+import io.iomete.spark.governance.{GovernedSession, Governing}
+import io.iomete.spark.identity.PrincipalBinding
+import org.apache.iceberg.spark.{SparkCatalog, SparkRewriteTableCatalog}
+import org.apache.spark.sql.internal.SQLConf
 
 /** The settings that say what data is, where it is, and with which credentials it is read.
   *
-  * One list for each way to a session's configuration: statements, and what servers take from
-  * clients.
+  * One list for each way to a session's configuration: statements, what servers take from clients, and
+  * what a program sets by itself, which is looked at before each execution.
   */
 object ProtectedSettings {
-  private val prefixes =
+
+  /** Neither set nor shown. */
+  private val hidden =
     Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
+
+  /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
+    * beginnings, name classes, places and credentials.
+    */
+  private val ofQueries = Seq("spark.", "hivevar:", "mapred.reduce.tasks")
+
+  /** Of those, what loads classes, names places, or turns safeguards off. */
+  private val unsafeOfQueries = Seq(
+    "spark.sql.catalog",
+    "spark.sql.redaction.",
+    "spark.sql.artifact.",
+    "spark.sql.hive.",
+    "spark.sql.pyspark.",
+    "spark.sql.planChangeLog.",
+    "spark.sql.planChangeValidation",
+    "spark.sql.queryExecutionListeners",
+    "spark.sql.files.ignore",
+    "spark.delta.",
+    "spark.jars",
+    "spark.databricks.delta.retentionDurationCheck.",
+    "spark.databricks.delta.vacuum.",
+    "spark.databricks.delta.properties.defaults."
+  )
+
+  /** Words that end the names of settings whose values are classes or places. */
+  private val unsafeEndings = Seq(
+    "class", "classes", "classname", "location", "path", "dir", "directory", "jar", "jars", "url", "uri",
+    "listeners", "provider", "providers", "serializer", "factory", "committer", "extensions", "plugins"
+  )
+
+  /** `IcebergSource.setupDefaultSparkCatalogs`. */
+  private val ofIceberg = {
+    val catalog = "spark.sql.catalog.default_iceberg"
+    Map(
+      catalog -> classOf[SparkCatalog].getName,
+      s"$catalog.type" -> "hive",
+      s"$catalog.default-namespace" -> "default",
+      s"$catalog.cache-enabled" -> "false",
+      "spark.sql.catalog.default_rewrite_catalog" -> classOf[SparkRewriteTableCatalog].getName
+    )
+  }
+
   private val analyser = "spark.sql.analyzer.singlePassResolver."
 
   /** What makes Spark analyse statements without the rules that hide names. */
   val otherAnalysers: Seq[String] =
     Seq("enabled", "enabledTentatively", "dualRunWithLegacy").map(analyser + _)
 
-  def contains(key: String): Boolean = prefixes.exists(key.startsWith)
+  /** Whether a setting isn't shown to everybody, either. */
+  def contains(key: String): Boolean = hidden.exists(key.startsWith)
 
-  /** Raises: IOMETE_SETTING_REFUSED. */
+  /** Whether only administrators may change a setting. A word without dots is a variable of SQL's. */
+  def isFixed(key: String): Boolean = contains(key) || (key.contains('.') && {
+    !ofQueries.exists(key.startsWith) || unsafeOfQueries.exists(key.startsWith) || {
+      val name = key.toLowerCase(Locale.ROOT)
+      unsafeEndings.exists(name.endsWith)
+    }
+  })
+
+  /** Raises: IOMETE_ANALYSER_REFUSED, IOMETE_SETTING_REFUSED. */
   def requireMaySet(principal: String, key: String): Unit =
     if (otherAnalysers.contains(key)) throw IometeErrors.analyserRefused(key)
-    else if (contains(key) && !Governing.isAdmin(principal)) throw IometeErrors.settingRefused(principal, key)
+    else if (isFixed(key) && !Governing.isAdmin(principal)) throw IometeErrors.settingRefused(principal, key)
 
-  /** Raises: IOMETE_SETTING_REFUSED. */
+  /** Raises: IOMETE_SETTING_HIDDEN. */
   def requireMayRead(principal: String, key: String): Unit =
     if (contains(key) && !Governing.isAdmin(principal)) throw IometeErrors.settingHidden(principal, key)
+
+  /** That a session's fixed settings are those that it was bound with, by whichever road they came.
+    *
+    * Raises: IOMETE_SETTING_REFUSED.
+    */
+  def requireUnchanged(governed: GovernedSession): Unit = if (!governed.isAdmin) {
+    val settings = PrincipalBinding.settingsOf(governed.session).getOrElse(throw IometeErrors.noPrincipal())
+    settings.checked(governed.session) { now =>
+      changed(settings.bound, now).foreach(key => throw IometeErrors.settingRefused(governed.principal, key))
+    }
+  }
+
+  private def changed(bound: Map[String, String], now: Map[String, String]): Option[String] =
+    now.collectFirst {
+      case (key, value) if !bound.get(key).contains(value) && isFixed(key) && !isDefault(key, value) => key
+    }.orElse(bound.keys.find(key => !now.contains(key) && isFixed(key)))
+
+  /** Spark writes some of its own defaults into the sessions of streams, and Iceberg into whichever
+    * session `format("iceberg")` is used in.
+    */
+  private def isDefault(key: String, value: String): Boolean =
+    ofIceberg.get(key).contains(value) || Try(new SQLConf().getConfString(key)).toOption.contains(value)
 }

@@ -3,53 +3,112 @@ package io.iomete.spark.governance.commands
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
-import io.iomete.spark.governance.plan.{RelationName, Source, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, RelationName, Source, StructFields}
+import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.connector.catalog.Table
+import org.apache.spark.sql.types.StructType
 
 /** What a principal has to hold for a command: each method returns, or refuses. */
 private[commands] final class Rights(governed: GovernedSession) {
 
-  def need(action: String, table: TableResource): Unit =
-    if (!governed.engine.isAllowed(governed.principal, action, table)) {
+  /** What the rights that were found are used for. */
+  val effects = new Effects
+
+  /** @param others
+    *   further names that policies may have for the table: a denial under one of them counts
+    */
+  def need(action: String, table: TableResource, others: Seq[TableResource] = Nil): Unit = {
+    val names = (table +: (others ++ governed.aliases(table))).distinct
+    if (!names.forall(governed.engine.isAllowed(governed.principal, action, _))) {
       throw (if (governed.engine.isKnown(governed.principal, table) || action == "create") {
                IometeErrors.accessDenied(governed.principal, action, table.fullName)
              } else {
                IometeErrors.tableNotFound(table.fullName)
              })
     }
+    effects.add(action, table.fullName)
+  }
 
-  def need(actions: Seq[String], plan: LogicalPlan): Unit = actions.foreach(need(_, named(plan)))
+  def need(action: String, target: Source.OfTable): Unit = need(action, target.table, target.bound.others)
+
+  /** On a table, or on all that is below the path that stands for one. */
+  def need(actions: Seq[String], plan: LogicalPlan): Unit = pathOf(plan) match {
+    case Some(path) => needPlace(path)
+    case None =>
+      val others = plan match {
+        case resolved: ResolvedTable => Bound.of(named(plan), TableIdentity.of(resolved.table)).others
+        case _                       => Nil
+      }
+      actions.foreach(need(_, named(plan), others))
+  }
 
   def need(action: String, plan: LogicalPlan): Unit = need(Seq(action), plan)
 
   def needOnNamespace(action: String, plan: LogicalPlan): Unit = plan match {
-    case ResolvedNamespace(catalog, namespace, _) =>
-      val (name, joined) = ResourceNames.namespace(catalog.name, namespace)
-      if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
-        throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
-      }
-    case other => refuse(other.nodeName)
+    case ResolvedNamespace(catalog, namespace, _) => needOnNamespace(action, catalog.name, namespace)
+    case other                                    => refuse(other.nodeName)
   }
 
-  def needPath(action: String, path: String): Unit =
-    if (!governed.engine.isPathAllowed(governed.principal, action, path)) {
-      throw IometeErrors.pathDenied(governed.principal, action, path)
+  def needOnNamespace(action: String, catalog: String, namespace: Seq[String]): Unit = {
+    val (name, joined) = ResourceNames.namespace(catalog, namespace)
+    if (!governed.engine.isAllowed(governed.principal, action, name, joined)) {
+      throw IometeErrors.accessDenied(governed.principal, action, s"$name.$joined")
     }
+    effects.add(action, s"$name.$joined")
+  }
+
+  def needPath(action: String, path: String): Unit = {
+    governed.requirePath(action, path)
+    effects.add(action, path)
+  }
+
+  /** Files at a place of one's choice may be those of another table. */
+  def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
+
+  def needProperty(key: String, value: String): Unit = {
+    if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
+    if (PlacesInProperties.isPlace(key, value)) needPlace(value)
+  }
+
+  /** Tables of other sources read what their options say, not what is below a location. */
+  def needProvider(provider: Option[String]): Unit =
+    provider.filterNot(FileProviders.contains).foreach(p => refuse(s"a table of `$p`"))
+
+  /** Options of a write reach Hadoop, which can be told by them what a path means. */
+  def needOptions(options: Map[String, String]): Unit =
+    options.keys.find(key => ProtectedSettings.contains(key)).foreach(key => refuse(s"the option `$key`"))
 
   /** Whoever sees a table masked, filtered or in part can't change what policies are bound to. */
   def needPlain(plan: LogicalPlan): Unit = plan match {
-    case resolved: ResolvedTable => needPlain(named(resolved), resolved.table)
-    case _                       => ()
+    case resolved: ResolvedTable if pathOf(resolved).isEmpty => needPlain(named(resolved), resolved.table)
+    case _                                                   => ()
   }
 
   def needPlain(table: TableResource, loaded: Table): Unit = {
-    val columns = loaded.columns.toSeq
-    val names = columns.map(_.name)
-    val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
-    val decision = governed.decide(table, names, governed.rights, fields)
+    val today = BaseTables.asItIs(loaded, table)
+    needPlain(table, today.columns, today.fields, today.bound)
+  }
+
+  /** Of a table of the session catalog, which has no other names. */
+  def needPlain(table: TableResource, schema: StructType): Unit =
+    needPlain(
+      table,
+      schema.fieldNames.toSeq,
+      schema.fields.toSeq.flatMap(f => StructFields.of(f.name, f.dataType)),
+      Bound.byName
+    )
+
+  private def needPlain(
+      table: TableResource,
+      names: Seq[String],
+      fields: Seq[String],
+      bound: Bound
+  ): Unit = {
+    val decision = governed.decide(table, names, governed.rights, fields, bound)
     if (decision.isRestricted || !names.forall(decision.isVisible)) {
       throw IometeErrors.accessDenied(governed.principal, "alter", table.fullName)
     }
@@ -70,6 +129,8 @@ private[commands] final class Rights(governed: GovernedSession) {
       named(resolved.catalog.name, resolved.identifier.namespace.toSeq, resolved.identifier.name)
     case view: ResolvedPersistentView =>
       named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
+    case view: ResolvedV2View =>
+      named(view.catalog.name, view.identifier.namespace.toSeq, view.identifier.name)
     case other => refuse(other.nodeName)
   }
 
@@ -86,6 +147,13 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   def named(catalog: String, namespace: Seq[String], name: String): TableResource =
     ResourceNames.table(catalog, namespace, name)
+
+  /** ``delta.`/a/path` `` is no table of a catalog. */
+  private def pathOf(plan: LogicalPlan): Option[String] = plan match {
+    case resolved: ResolvedTable      => RelationName.of(resolved.catalog, resolved.identifier).path
+    case resolved: ResolvedIdentifier => RelationName.of(resolved.catalog, resolved.identifier).path
+    case _                            => None
+  }
 
   def refuse(command: String): Nothing =
     throw IometeErrors.commandRefused(governed.principal, command)

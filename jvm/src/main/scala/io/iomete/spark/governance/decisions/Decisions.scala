@@ -113,6 +113,9 @@ trait PolicyEngine {
   /** Who holds the role `admin`. */
   def isAdmin(principal: String): Boolean
 
+  /** Who holds the role `auditor`, or `admin`. */
+  def isAuditor(principal: String): Boolean
+
   /** Attributes of a user: String, Long, Double, Boolean, or Seq of one of these. */
   def attributes(principal: String): Map[String, Any]
 

@@ -6,6 +6,7 @@ import io.iomete.spark.governance.{GovernedSession, Governing}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 import org.apache.spark.sql.classic.Strategy
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.columnar.InMemoryRelation
@@ -25,7 +26,8 @@ final case class Backstop(session: SparkSession) extends Strategy {
       Governing.of(session) match {
         case None => throw IometeErrors.notGoverned() // the policies' own session runs nothing
         case Some(governed) =>
-          new ProofCheck(governed).check(root)
+          val asker = QueryReads.of(root).flatMap(_.asker)
+          new ProofCheck(governed, asker.fold(governed.rights)(ReadRights.of)).check(root)
           gated(root, governed)
       }
     case _ => Nil
@@ -34,11 +36,16 @@ final case class Backstop(session: SparkSession) extends Strategy {
   /** Puts the gate above a query, where each execution passes. */
   private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] = {
     CachedQueries.in(root).foreach(_.fillsCache = true)
-    val record = QueryReads.of(root)
+    val record = QueryReads.of(root).orElse(CachedQueries.answering(root, governed))
     if (record.isEmpty && !Commands.isCommand(root) && !QueryReads.isCovered(root)) {
       Unrecorded.check(root, governed)
     }
     QueryReads.cover(root)
+    root match {
+      case GovernedCommand(command, effects, tables) =>
+        return GovernedCommandExec(planLater(new CheckedAnswer(command)), effects, tables, governed.principal) :: Nil
+      case _ => ()
+    }
     record match {
       case Some(reads) =>
         val answer = root match {
@@ -58,16 +65,17 @@ final class CheckedAnswer(root: LogicalPlan) extends ReturnAnswer(root) {
     new CheckedAnswer(newChild)
 }
 
-private final class ProofCheck(governed: GovernedSession) {
+private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
 
   def check(root: LogicalPlan): Unit = checkWhole(root)
 
   /** A guarded condition speaks for the whole plan that it is in, and not for its subqueries. */
-  private def checkWhole(root: LogicalPlan): Unit = check(root, WriteGuards.proofsIn(root))
+  private def checkWhole(root: LogicalPlan): Unit =
+    check(root, WriteGuards.proofsIn(root) ++ RuntimeFilters.proofsOf(root))
 
   private def check(plan: LogicalPlan, proofs: Seq[Proof]): Unit = {
     plan.expressions.foreach(_.foreach {
-      case DeniedColumn(table, column, _) => throw IometeErrors.columnDenied(table, column)
+      case denied: DeniedColumn => throw denied.refusal
       case _                              => ()
     })
     val below = plan match {
@@ -79,12 +87,16 @@ private final class ProofCheck(governed: GovernedSession) {
       case _                                             => ()
     }
     plan.children.foreach(check(_, below))
-    plan.subqueries.foreach(checkWhole)
+    val ofJoins = plan.expressions.flatMap(RuntimeFilters.in)
+    plan.subqueries.foreach { query =>
+      if (ofJoins.exists(_ eq query)) RuntimeFilters.pass(query, below)
+      checkWhole(query)
+    }
   }
 
-  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = Source.of(leaf) match {
+  private def checkLeaf(leaf: LogicalPlan, proofs: Seq[Proof]): Unit = governed.sourceOf(leaf) match {
     case source @ Source.OfTable(table, columns, _) if !proofs.exists(covers(_, table)) =>
-      val decision = governed.decide(source, governed.rights)
+      val decision = governed.decide(source, rights)
       val isAsItIs = decision.broken.isEmpty && !decision.isRestricted
       val used = read(leaf).map(_.name).toSet
       val isVisible = columns.forall {
@@ -106,6 +118,25 @@ private final class ProofCheck(governed: GovernedSession) {
   }
 
   private def covers(proof: Proof, table: TableResource): Boolean = proof.table == table
+}
+
+/** What Spark's optimiser makes of a join, to read less of one side: copies of the other side.
+  *
+  * Where a row filter looks rows up, its join is below the barrier, and one side of it is the
+  * protected table as it is. So is a copy of that, which nothing above the barrier gets to see. What
+  * is proved where the copy stands goes with it, as it is planned apart.
+  */
+private object RuntimeFilters {
+  private val proofsTag = TreeNodeTag[Seq[Proof]]("iomete.proofs")
+
+  def pass(copy: LogicalPlan, proofs: Seq[Proof]): Unit = copy.setTagValue(proofsTag, proofs)
+
+  def proofsOf(root: LogicalPlan): Seq[Proof] = root.getTagValue(proofsTag).getOrElse(Nil)
+
+  def in(expression: Expression): Seq[LogicalPlan] = expression.collect {
+    case BloomFilterMightContain(filter: ScalarSubquery, _) => filter.plan
+    case pruning: DynamicPruningSubquery                    => pruning.buildQuery
+  }
 }
 
 /** A query without a record has nothing to record, or it isn't planned. */
@@ -130,6 +161,15 @@ private object Unrecorded {
 
 /** The queries that fill the caches which a plan reads. */
 private object CachedQueries {
+
+  /** What a query reads that Spark answers from its cache as a whole, top, record and all.
+    *
+    * It was found equal to the one that fills the cache after both were governed, so it reads the same.
+    */
+  def answering(root: LogicalPlan, governed: GovernedSession): Option[QueryReads] = root match {
+    case cached: InMemoryRelation => of(cached).map(Revocation.readBy(governed, _)).reduceOption(_ ++ _)
+    case _                        => None
+  }
 
   def in(root: LogicalPlan): Seq[QueryReads] =
     root.collectWithSubqueries { case cached: InMemoryRelation => of(cached) }.flatten

@@ -3,7 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{Filter, LeafNode, LogicalPlan, Project, SubqueryAlias}
 import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 
@@ -26,10 +26,34 @@ object FileNames {
   def mayBeShown(read: TableRead, governed: GovernedSession): Boolean =
     read.decision.isPlain(read.asked) && (governed.isAdmin || read.rights.views.isEmpty)
 
-  /** What Spark gives where there is no file. */
-  def removed(plan: LogicalPlan): LogicalPlan = plan.transformAllExpressionsWithSubqueries {
+  /** What Spark gives where there is no file.
+    *
+    * Delta asks for files in its own queries, right above the table that a command works on: those are
+    * left, or the command would find none.
+    */
+  def removed(plan: LogicalPlan, principal: String): LogicalPlan = plan match {
+    case project: Project if isOfTarget(project, principal) => project
+    case node =>
+      node
+        .mapChildren(removed(_, principal))
+        .transformExpressions {
+          case subquery: SubqueryExpression => subquery.withNewPlan(removed(subquery.plan, principal))
+          case other                        => withoutFile(other)
+        }
+  }
+
+  private def isOfTarget(plan: LogicalPlan, principal: String): Boolean = plan match {
+    case Project(_, child) => isOfTarget(child, principal)
+    case Filter(_, child)  => isOfTarget(child, principal)
+    case SubqueryAlias(_, child) => isOfTarget(child, principal)
+    case leaf: LeafNode    => DeltaTargets.of(principal, leaf).isDefined
+    case _                 => false
+  }
+
+  private def withoutFile(expression: Expression): Expression = expression match {
     case _: InputFileName                                => Literal("")
     case _: InputFileBlockStart | _: InputFileBlockLength => Literal(-1L)
+    case other                                            => other
   }
 
   private def isFileName(expression: Expression): Boolean = expression match {

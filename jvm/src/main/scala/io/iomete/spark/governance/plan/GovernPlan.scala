@@ -1,7 +1,8 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings}
+import io.iomete.spark.governance.commands.{CommandRights, ProtectedSettings, StreamRights}
+import io.iomete.spark.governance.renames.Renaming
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -19,11 +20,14 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     val audit = new ReadAudit(governed)
     audit.refusals {
-      AnalysisHelper.allowInvokingTransformsInAnalyzer {
-        val judged = CommandRights.judge(governed, plan)
+      if (isLookedUp(plan, governed)) plan
+      else AnalysisHelper.allowInvokingTransformsInAnalyzer {
+        requireSettings(governed, plan)
+        val judged = Renaming.of(governed, CommandRights.judge(governed, plan))
         val reads = new GovernReads(governed)
         val done = reads(judged)
         val found = reads.found(judged)
+        found.isWithheld = WithheldPlan.isNeeded(governed, judged, found)
         // A command runs once, right after this; a query each time that its rows are asked for.
         if (Commands.isCommand(done)) {
           audit.record(found)
@@ -35,6 +39,30 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
         }
       }
     }
+  }
+
+  /** What has been written to is looked up in the cache, by the relation alone.
+    *
+    * Nothing is read, and who may insert needn't be able to read; if it were run, the backstop would
+    * refuse it. Delta's tables are looked up while their command runs, and never shown in part then.
+    */
+  private def isLookedUp(plan: LogicalPlan, governed: GovernedSession): Boolean = plan match {
+    case SubqueryAlias(_, child) if StreamsRefresh.isRunning     => isLookedUp(child, governed)
+    case VisibleColumns(child, _, _) if StreamsRefresh.isRunning => isLookedUp(child, governed)
+    case leaf: LeafNode if !leaf.isInstanceOf[Command] =>
+      governed.sourceOf(leaf) match {
+        case source: Source.OfTable =>
+          val decision = governed.decide(source, governed.rights)
+          !decision.isReadable ||
+          !decision.isPlain(source.names) && DeltaTargets.of(governed.principal, leaf).isDefined
+        case _ => false
+      }
+    case _ => false
+  }
+
+  private def requireSettings(governed: GovernedSession, plan: LogicalPlan): Unit = plan match {
+    case _: SetCommand | _: ResetCommand => () // the way back
+    case _                               => ProtectedSettings.requireUnchanged(governed)
   }
 }
 
@@ -61,17 +89,19 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = {
     Governing.of(session).foreach { governed =>
       new ReadAudit(governed).refusals {
-        requireOurAnalysis(plan)
+        requireSettings(plan, governed)
         if (!BodyOfView.isAnalysed) check(plan, governed)
+        new StreamRights(governed).check(plan)
       }
     }
     plan
   }
 
   /** Spark's other analyser runs this rule, but none of those that hide names. */
-  private def requireOurAnalysis(plan: LogicalPlan): Unit = plan match {
+  private def requireSettings(plan: LogicalPlan, governed: GovernedSession): Unit = plan match {
     case _: SetCommand | _: ResetCommand => () // the way back
     case _ =>
+      ProtectedSettings.requireUnchanged(governed)
       ProtectedSettings.otherAnalysers.find(session.conf.get(_, "false").toBoolean).foreach { key =>
         throw IometeErrors.analyserRefused(key)
       }

@@ -4,6 +4,7 @@ import scala.collection.mutable
 
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.decisions._
+import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import io.iomete.spark.governance.{GovernedSession, ViewCreators}
 import org.apache.spark.sql.catalyst.analysis.EliminateSubqueryAliases
 import org.apache.spark.sql.catalyst.catalog.HiveTableRelation
@@ -11,6 +12,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
 import org.apache.spark.sql.execution.streaming.runtime.{StreamingExecutionRelation, StreamingRelation}
@@ -38,7 +40,8 @@ final class GovernReads(governed: GovernedSession) {
 
   private def withoutFileNames(plan: LogicalPlan): LogicalPlan = {
     val all = reads.toSeq ++ before.toSeq.flatMap(_.tables)
-    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, all, governed)) FileNames.removed(plan) else plan
+    if (FileNames.areIn(plan) && !FileNames.mayBeShown(plan, all, governed)) FileNames.removed(plan, governed.principal)
+    else plan
   }
 
   /** What `plan` reads, once it is governed. */
@@ -57,7 +60,9 @@ final class GovernReads(governed: GovernedSession) {
     case barrier: PolicyBarrier if barrier.proof.isOurs => barrier
     case RecordedBefore(query, earlier) =>
       before = Some(before.fold(earlier)(_ ++ earlier))
-      govern(query, rights)
+      // A change to a table makes Spark cache anew what is cached of it, in the session of who has made
+      // the change, for whoever has cached it.
+      govern(query, earlier.asker.fold(rights)(ReadRights.of))
     case visible: VisibleColumns                        => governVisible(visible, rights)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
@@ -115,9 +120,15 @@ final class GovernReads(governed: GovernedSession) {
     val names = view.output.map(_.name)
     val decision = decide(name, names, Nil, None, rights)
     val inside = rights.inside(name, creator)
+    def apart(query: LogicalPlan): LogicalPlan = ofOthers(govern(query, inside), name, decision, inside)
     val body = view match {
-      case session: View => session.withNewChildren(session.children.map(govern(_, inside)))
-      case other         => other.mapChildren(govern(_, inside))
+      case session: View => session.withNewChildren(session.children.map {
+          // Spark knows cached views by the nodes at their top.
+          case columns: Project if !columns.projectList.exists(SubqueryExpression.hasSubquery) =>
+            columns.copy(child = apart(columns.child))
+          case query => apart(query)
+        })
+      case other => other.mapChildren(apart)
     }
     val named = view.output.map(a => a -> Option(a.name))
     know(name, named)
@@ -135,14 +146,30 @@ final class GovernReads(governed: GovernedSession) {
     }
   }
 
+  /** What a view of somebody else's is made of, which its reader's own expressions are kept away from: a
+    * row that the view leaves out is none of theirs.
+    */
+  private def ofOthers(
+      query: LogicalPlan,
+      view: TableResource,
+      decision: CombinedDecision,
+      rights: ReadRights
+  ): LogicalPlan =
+    if (rights.isOwn || governed.engine.isAdmin(rights.asker)) query
+    else PolicyBarrier(query, Proof.of(view, Some(decision.asker)))
+
   private def know(table: TableResource, named: Seq[(Attribute, Option[String])]): Unit =
     named.foreach { case (a, name) => name.foreach(n => known(a.exprId) = (table, n)) }
 
-  private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = Source.of(leaf) match {
+  private def governLeaf(leaf: LogicalPlan, rights: ReadRights): LogicalPlan = governed.sourceOf(leaf) match {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
-      val decision = decide(table, source.names, source.fields, snapshot, rights)
+      val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
+      new ReaderOptions(governed).checkColumns(leaf, source.names, decision)
       know(table, columns)
+      if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
+        throw IometeErrors.policiesChanged(governed.principal, table.fullName)
+      }
       // The target of a write whose conditions and values were made to see what its author sees.
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
       else {
@@ -151,11 +178,8 @@ final class GovernReads(governed: GovernedSession) {
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
-      locations.foreach { path =>
-        if (!governed.engine.isPathAllowed(rights.holder, "read", path)) {
-          throw IometeErrors.pathDenied(rights.asker, "read", path)
-        }
-      }
+      new ReaderOptions(governed).checkFiles(leaf)
+      locations.foreach(governed.requirePath("read", _, rights))
       paths ++= locations
       leaf
     case Source.Unknown(what) =>
@@ -169,9 +193,9 @@ final class GovernReads(governed: GovernedSession) {
       part: String,
       rights: ReadRights
   ): LogicalPlan = {
-    val (columns, fields) = BaseTables.columnsOf(leaf)
-    val decision = decide(table, columns, fields, None, rights)
-    if (!decision.isPlain(columns)) {
+    val base = BaseTables.of(leaf, table)
+    val decision = decide(table, base.columns, base.fields, None, rights, base.bound)
+    if (!decision.isPlain(base.columns)) {
       throw IometeErrors.metadataDenied(rights.asker, table.fullName, part)
     }
     leaf
@@ -182,14 +206,15 @@ final class GovernReads(governed: GovernedSession) {
       names: Seq[String],
       fields: Seq[String],
       snapshot: Option[String],
-      rights: ReadRights
+      rights: ReadRights,
+      bound: Bound = Bound.byName
   ): CombinedDecision = {
-    val decision = governed.decide(table, names, rights, fields)
+    val decision = governed.decide(table, names, rights, fields, bound)
     if (!decision.isReadable || decision.broken.isDefined) {
       throw Refusals.of(governed, table, rights, decision)
     }
     val attributes = UsedAttributes.of(governed.engine, decision)
-    reads += TableRead(table, names, fields, snapshot, rights, decision, attributes)
+    reads += TableRead(table, names, fields, snapshot, rights, decision, attributes, bound)
     decision
   }
 
@@ -254,7 +279,7 @@ final class GovernReads(governed: GovernedSession) {
 }
 
 /** The same relation with other attributes. */
-private object Relations {
+private[plan] object Relations {
 
   def withOutput(leaf: LogicalPlan, renewed: Seq[(AttributeReference, AttributeReference)]): LogicalPlan = {
     val by = AttributeMap(renewed)
@@ -289,12 +314,29 @@ private object RelationNames {
   }
 }
 
-/** The columns of the table that a metadata table belongs to, and the paths of their fields. */
+/** All columns of a table, the paths of their fields, and what else policies may call it. */
+private[governance] final case class BaseTable(columns: Seq[String], fields: Seq[String], bound: Bound)
+
+/** The table that a metadata table belongs to. */
 private[governance] object BaseTables {
   import org.apache.iceberg.spark.source.SparkTable
-  import org.apache.spark.sql.connector.catalog.{Identifier, TableCatalog}
+  import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableCatalog}
 
-  def columnsOf(leaf: LogicalPlan): (Seq[String], Seq[String]) = {
+  def of(leaf: LogicalPlan, name: TableResource): BaseTable = leaf match {
+    case changes: LogicalRelation => ofChanges(changes, name)
+    case other                    => ofMetadataTable(other, name)
+  }
+
+  /** Changes of a Delta table. */
+  private def ofChanges(changes: LogicalRelation, name: TableResource): BaseTable = {
+    val columns = changes.output
+    val bound = Bound.of(name, TableIdentity.of(changes.relation))
+    val names = DeltaColumns.namesToday(changes.relation, bound)
+    val today = columns.map(c => names.of(c.name, c.dataType))
+    BaseTable(today.map(_._1), today.flatMap { case (c, of) => StructFields.of(c, of) }, bound)
+  }
+
+  private def ofMetadataTable(leaf: LogicalPlan, name: TableResource): BaseTable = {
     val relation = leaf match {
       case r: DataSourceV2Relation     => Some((r.catalog, r.identifier))
       case r: DataSourceV2ScanRelation => Some((r.relation.catalog, r.relation.identifier))
@@ -303,17 +345,34 @@ private[governance] object BaseTables {
     relation match {
       case Some((Some(catalog: TableCatalog), Some(identifier))) =>
         val namespace = identifier.namespace
-        ofTable(catalog.loadTable(Identifier.of(namespace.init, namespace.last)))
-      case _ => (Nil, Nil)
+        ofTable(catalog.loadTable(Identifier.of(namespace.init, namespace.last)), name)
+      case _ => BaseTable(Nil, Nil, Bound.byName)
     }
   }
 
   /** Columns that were dropped are still in old files and their bounds. */
-  def ofTable(table: org.apache.spark.sql.connector.catalog.Table): (Seq[String], Seq[String]) =
+  def ofTable(table: Table, name: TableResource): BaseTable = {
+    val bound = Bound.of(name, TableIdentity.of(table))
     table match {
-      case iceberg: SparkTable => IcebergColumns.ever(iceberg.table)
-      case other =>
-        val columns = other.columns.toSeq
-        (columns.map(_.name), columns.flatMap(c => StructFields.of(c.name, c.dataType)))
+      case iceberg: SparkTable =>
+        val (columns, fields) = IcebergColumns.ever(iceberg.table, bound)
+        BaseTable(columns, fields, bound)
+      case other => asItIs(other, bound)
     }
+  }
+
+  /** The columns that it has now. */
+  def asItIs(table: Table, name: TableResource): BaseTable =
+    asItIs(table, Bound.of(name, TableIdentity.of(table)))
+
+  private def asItIs(table: Table, bound: Bound): BaseTable = {
+    val today = table match {
+      case iceberg: SparkTable if !iceberg.table.isInstanceOf[org.apache.iceberg.BaseMetadataTable] =>
+        IcebergColumns.namesToday(iceberg, bound)
+      case delta: DeltaTableV2 => DeltaColumns.namesToday(delta, bound)
+      case _                   => NamesToday.same
+    }
+    val columns = table.columns.toSeq.map(c => today.of(c.name, c.dataType))
+    BaseTable(columns.map(_._1), columns.flatMap { case (name, of) => StructFields.of(name, of) }, bound)
+  }
 }

@@ -24,6 +24,8 @@ final case class GovernTargets(session: SparkSession) extends Rule[LogicalPlan] 
       case delete @ DeleteFromTable(WrappedTarget(target), _) => govern(governed, target, delete)
       case merge @ MergeIntoTable(WrappedTarget(target), _, _, _, _, _, _) =>
         govern(governed, target, merge)
+      case merge: DeltaMergeInto =>
+        WrappedTarget.unapply(merge.target).fold[LogicalPlan](merge)(govern(governed, _, merge))
     }
   }
 
@@ -66,8 +68,10 @@ final case class GovernTargets(session: SparkSession) extends Rule[LogicalPlan] 
     case update: UpdateTable          => target.rewrite(update)
     case delete: DeleteFromTable      => target.rewrite(delete)
     // It appends what an anti-join with the target leaves, and that target is read as any other.
-    case merge: MergeIntoTable if merge.matchedActions.isEmpty && merge.notMatchedBySourceActions.isEmpty =>
+    case merge: MergeIntoTable if target.isOnlyAppendedTo(merge) =>
       WrappedTarget.removed(merge)
+    // Spark refuses it, and shows the condition that its author has written.
+    case merge: MergeIntoTable if TargetAsSeen.asksElsewhere(merge) => WrappedTarget.removed(merge)
     case merge: MergeIntoTable => target.rewrite(merge)
     case other                 => other
   }
@@ -86,6 +90,7 @@ object WrappedTarget {
     case update: UpdateTable     => update.copy(table = inside(update.table))
     case delete: DeleteFromTable => delete.copy(table = inside(delete.table))
     case merge: MergeIntoTable   => merge.copy(targetTable = inside(merge.targetTable))
+    case merge: DeltaMergeInto   => merge.copy(target = inside(merge.target))
     case other                   => other
   }
 

@@ -9,6 +9,7 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
+import org.apache.spark.sql.execution.datasources.v2.V2CommandExec
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan, UnaryExecNode}
 
 /** The gate at the top of a physical plan: each execution is judged and recorded, then runs.
@@ -22,7 +23,8 @@ final case class GovernedExec(
     principal: String,
     @transient recorded: LogicalPlan, // with its record, for adaptive execution plans it again
     isOutermost: Boolean = false
-) extends UnaryExecNode {
+) extends UnaryExecNode
+    with WithheldPlan[SparkPlan] {
 
   override def output: Seq[Attribute] = child.output
   override def outputPartitioning: Partitioning = child.outputPartitioning
@@ -30,6 +32,7 @@ final case class GovernedExec(
   // Rows only: what turns batches into rows is to stand below the gate.
   override def supportsColumnar: Boolean = false
   override def nodeName: String = "Governed"
+  override protected def isWithheld: Boolean = reads != null && reads.isWithheld
   override def logicalLink: Option[LogicalPlan] = Some(recorded)
 
   // Spark remembers an executed plan's RDD and doesn't call this again, but before it hands that out
@@ -66,7 +69,10 @@ final case class GovernedExec(
     }
 }
 
-/** Lifts the gate above an adaptive plan: that remembers its RDD, too, whatever is inside. */
+/** Lifts the gate above an adaptive plan: that remembers its RDD, too, whatever is inside.
+  *
+  * What a write reads has no gate, and isn't printed but for administrators.
+  */
 final case class LiftGate(session: SparkSession) extends ColumnarRule {
 
   override def postColumnarTransitions: Rule[SparkPlan] = (plan: SparkPlan) =>
@@ -78,6 +84,9 @@ final case class LiftGate(session: SparkSession) extends ColumnarRule {
             gate.copy(child = adaptive, isOutermost = true)
           case _ => adaptive
         }
+      case write: V2CommandExec if write.children.nonEmpty =>
+        val isShown = Governing.of(session).forall(_.isAdmin)
+        if (isShown) write else write.withNewChildren(write.children.map(WithheldExec(_)))
       case other => other
     }
 }

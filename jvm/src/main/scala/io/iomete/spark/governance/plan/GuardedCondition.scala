@@ -30,7 +30,9 @@ final case class GuardedCondition(
   override def dataType: DataType = BooleanType
   override def nullable: Boolean = false
   override def prettyName: String = "guarded"
-  override def toString: String = s"guarded($condition)"
+  // Masks and filters are nobody's business.
+  override def toString: String = "guarded()"
+  override def sql: String = "guarded()"
 
   override def alwaysEvaluatedInputs: Seq[Expression] = Seq(rows)
   override def branchGroups: Seq[Seq[Expression]] = Nil

@@ -2,9 +2,9 @@ package io.iomete.spark.governance.plan
 
 import java.util.Locale
 
+import scala.jdk.CollectionConverters._
 import scala.util.Try
 
-import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
@@ -14,6 +14,10 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.delta.DeltaTableValueFunction
+import org.apache.spark.sql.delta.catalog.DeltaTableV2
+import org.apache.spark.sql.delta.files.TahoeFileIndex
+import org.apache.spark.sql.execution.datasources.v2.DataSourceV2Relation
+import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation}
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** Puts [[VisibleColumns]] around each relation that a statement names, before Spark resolves it.
@@ -43,17 +47,25 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
           wrap(past, relation, governed)
         case source: UnresolvedDataSource =>
+          new ReadAudit(governed).refusals(new ReaderOptions(governed).checkKeys(source.options.keys))
           IcebergSources.nameIn(session, source) match {
             case Some(name) if !governed.mayKnow(name) =>
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
-            case _ => VisibleColumns(source, None, None)
+            // Spark gives the stream of a source no name, by which its policies could be found.
+            case Some(name) if source.isStreaming =>
+              VisibleColumns(IcebergSources.asNamed(source), Some(name), None)
+            case named =>
+              if (named.isEmpty) new ReadAudit(governed).refusals(new GivenSources(governed).check(source))
+              VisibleColumns(source, None, None)
           }
         case leaf if leaf.children.isEmpty && isTable(leaf) =>
           val visible = VisibleColumns(leaf, None, None)
           visible.copyTagsFrom(leaf)
           visible
-        case clone: CloneTableStatement     => clone
-        case restore: RestoreTableStatement => restore
+        case clone: CloneTableStatement =>
+          clone.copy(source = targets(governed).known(clone.source))
+        case restore: RestoreTableStatement =>
+          restore.withNewChildren(Seq(targets(governed).known(restore.table)))
         case update: UpdateTable =>
           inExpressions(update.copy(table = targets(governed).wrap(update.table, "update")), governed)
         case delete: DeleteFromTable =>
@@ -67,6 +79,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
         case insert: InsertIntoStatement =>
           written(insert, insert.table, targets(governed).actionsOf(insert), governed)
         case write: V2WriteCommand =>
+          targets(governed).checkLoaded(write)
           written(write, write.table, targets(governed).actionsOf(write), governed)
         case ctes: UnresolvedWith =>
           ctes.copy(
@@ -88,7 +101,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       actions: Seq[String],
       governed: GovernedSession
   ): LogicalPlan = targets(governed).named(target, actions: _*) match {
-    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden)
+    case hidden: HiddenRelation => MissingTarget(below(write.children.head, governed), hidden, write)
     case _                      => below(write, governed)
   }
 
@@ -103,17 +116,24 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       named: LogicalPlan,
       relation: UnresolvedRelation,
       governed: GovernedSession
+  ): LogicalPlan = {
+    new ReadAudit(governed).refusals(new ReaderOptions(governed).checkNamed(relation.options))
+    wrapped(named, relation, governed)
+  }
+
+  private def wrapped(
+      named: LogicalPlan,
+      relation: UnresolvedRelation,
+      governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
     case None => // a temporary view, which may be another person's plan
       val visible = VisibleColumns(named, None, None)
       visible.copyTagsFrom(relation)
       visible
-    case Some(_) if isPath(relation.multipartIdentifier) =>
+    case Some(name) if name.path.isDefined || isPath(relation.multipartIdentifier) =>
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
-      if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
-        new ReadAudit(governed).refusals(throw IometeErrors.pathDenied(governed.principal, "read", path))
-      }
+      new ReadAudit(governed).refusals(governed.requirePath("read", path))
       named
     case Some(name) if governed.mayKnow(name) =>
       val visible = VisibleColumns(named, Some(name), None)
@@ -121,10 +141,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       visible
     case Some(name) =>
       new ReadAudit(governed).hidden(name)
-      val hidden =
-        new HiddenRelation(relation.multipartIdentifier, relation.options, relation.isStreaming)
-      hidden.copyTagsFrom(relation)
-      hidden
+      HiddenRelation.instead(named, relation.multipartIdentifier, relation.options, relation.isStreaming)
   }
 
   private def missing(
@@ -135,12 +152,10 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = {
     new ReadAudit(governed).hidden(name)
-    CurrentOrigin.withOrigin(source.origin) {
-      new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming)
-    }
+    HiddenRelation.instead(source, parts, isStreaming = isStreaming)
   }
 
-  /** No table's name holds a slash. */
+  /** Whatever the current catalog is: no table's name holds a slash. */
   private def isPath(parts: Seq[String]): Boolean = parts.size == 2 && parts.last.contains('/')
 
   private def isTable(leaf: LogicalPlan): Boolean = leaf.resolved && (Source.of(leaf) match {
@@ -159,6 +174,14 @@ private object IcebergSources {
       case parts if parts.exists(part => part.contains('/')) => None
       case parts                                             => RelationName.of(session, parts)
     }
+
+  /** The table as `readStream.table` names it. */
+  def asNamed(source: UnresolvedDataSource): UnresolvedRelation = {
+    val options = source.options.toMap.filterNot { case (key, _) => key.equalsIgnoreCase("path") }
+    CurrentOrigin.withOrigin(source.origin) {
+      UnresolvedRelation(parts(source), new CaseInsensitiveStringMap(options.asJava), isStreaming = true)
+    }
+  }
 
   def parts(source: UnresolvedDataSource): Seq[String] =
     if (providers(source.format.toLowerCase(Locale.ROOT))) {
@@ -191,7 +214,9 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        relation.copy(visibility = Some(Visibility.of(governed, child, name)))
+        val look = Visibility.of(governed, child, name)
+        // Delta's interface for programs looks for its table itself, and not through a node of ours.
+        if (look.isPlain && isDelta(child)) child else relation.copy(visibility = Some(look))
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -202,10 +227,17 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         named(changes) match {
           case Some((parts, name)) if !governed.mayKnow(name) =>
             new ReadAudit(governed).hidden(name)
-            new HiddenRelation(parts, CaseInsensitiveStringMap.empty, isStreaming = false)
+            HiddenRelation.instead(changes, parts)
           case _ => changes
         }
     }
+  }
+
+  private def isDelta(plan: LogicalPlan): Boolean = plan match {
+    case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>
+      files.location.isInstanceOf[TahoeFileIndex]
+    case NamedTable(relation: DataSourceV2Relation) => relation.table.isInstanceOf[DeltaTableV2]
+    case _                                          => false
   }
 
   private def named(changes: DeltaTableValueFunction): Option[(Seq[String], RelationName)] =

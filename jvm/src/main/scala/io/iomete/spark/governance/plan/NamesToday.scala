@@ -2,6 +2,7 @@ package io.iomete.spark.governance.plan
 
 import scala.jdk.CollectionConverters._
 
+import io.iomete.spark.governance.renames.Bound
 import org.apache.iceberg.Schema
 import org.apache.iceberg.spark.SparkSchemaUtil
 import org.apache.iceberg.spark.source.SparkTable
@@ -42,20 +43,22 @@ object NamesToday {
 /** Iceberg knows columns by number. */
 object IcebergColumns {
 
-  def namesToday(table: SparkTable): NamesToday = namesToday(ShownSchema.of(table), table.table.schema)
+  def namesToday(table: SparkTable, bound: Bound): NamesToday =
+    namesToday(ShownSchema.of(table), table.table.schema, bound)
 
   /** All columns that the table has had, and the paths of their fields: old files still hold them. */
-  def ever(table: org.apache.iceberg.Table): (Seq[String], Seq[String]) = {
+  def ever(table: org.apache.iceberg.Table, bound: Bound): (Seq[String], Seq[String]) = {
     val columns = table.schemas.asScala.values.toSeq.flatMap { schema =>
-      val names = namesToday(schema, table.schema)
+      val names = namesToday(schema, table.schema, bound)
       SparkSchemaUtil.convert(schema).fields.toSeq.map(f => names.of(f.name, f.dataType))
     }
     val fields = columns.flatMap { case (name, dataType) => StructFields.of(name, dataType) }
     (columns.map(_._1).distinct, fields.distinct)
   }
 
-  private def namesToday(shown: Schema, today: Schema): NamesToday =
-    if (shown.sameSchema(today)) NamesToday.same else new IcebergNamesToday(shown, today)
+  private def namesToday(shown: Schema, today: Schema, bound: Bound): NamesToday =
+    if (bound.columns.isEmpty && shown.sameSchema(today)) NamesToday.same
+    else new IcebergNamesToday(shown, today, bound)
 }
 
 /** Which of a table's schemas Spark shows depends on how it was loaded, and only the table knows. Two
@@ -71,7 +74,7 @@ private object ShownSchema {
   def of(table: SparkTable): Schema = field.get(table).asInstanceOf[Schema]
 }
 
-private final class IcebergNamesToday(shown: Schema, today: Schema) extends NamesToday {
+private final class IcebergNamesToday(shown: Schema, today: Schema, bound: Bound) extends NamesToday {
 
   override def of(column: String, dataType: DataType): (String, DataType) =
     Option(shown.asStruct.field(column)).fold((column, dataType)) { field =>
@@ -79,7 +82,9 @@ private final class IcebergNamesToday(shown: Schema, today: Schema) extends Name
     }
 
   private def name(field: Types.NestedField): String =
-    Option(today.findField(field.fieldId)).fold(field.name)(_.name)
+    bound.nameOf(field.fieldId.toString).getOrElse {
+      Option(today.findField(field.fieldId)).fold(field.name)(_.name)
+    }
 
   private def renamed(dataType: DataType, of: Type): DataType = (dataType, of) match {
     case (struct: StructType, fields: Types.StructType) =>
@@ -99,62 +104,66 @@ private final class IcebergNamesToday(shown: Schema, today: Schema) extends Name
 /** Delta knows columns by their physical names, which a rename keeps. */
 object DeltaColumns {
 
-  def namesToday(table: DeltaTableV2): NamesToday = {
+  def namesToday(table: DeltaTableV2, bound: Bound): NamesToday = {
     val log = table.deltaLog
     // A plain read has just made the newest version known; time travel hasn't.
     val newest = if (table.timeTravelOpt.isEmpty) log.unsafeVolatileSnapshot else log.update()
-    namesToday(table.initialSnapshot.schema, newest.schema)
+    namesToday(table.initialSnapshot.schema, newest.schema, bound)
   }
 
-  def namesToday(relation: BaseRelation): NamesToday = relation match {
+  def namesToday(relation: BaseRelation, bound: Bound): NamesToday = relation match {
     case files: HadoopFsRelation =>
       files.location match {
         case index: TahoeLogFileIndex if index.isTimeTravelQuery =>
-          namesToday(index.getSnapshot.schema, index.deltaLog.update().schema)
+          namesToday(index.getSnapshot.schema, index.deltaLog.update().schema, bound)
         case index: TahoeFileIndex =>
-          namesToday(index.schema, index.deltaLog.unsafeVolatileSnapshot.schema)
+          namesToday(index.schema, index.deltaLog.unsafeVolatileSnapshot.schema, bound)
         case _ => NamesToday.same
       }
     case _ => NamesToday.same
   }
 
-  private def namesToday(shown: StructType, today: StructType): NamesToday =
-    if (shown == today) NamesToday.same else new DeltaNamesToday(shown, today)
+  private def namesToday(shown: StructType, today: StructType, bound: Bound): NamesToday =
+    if (bound.columns.isEmpty && shown == today) NamesToday.same
+    else new DeltaNamesToday(shown, today, bound)
 }
 
-private final class DeltaNamesToday(shown: StructType, today: StructType) extends NamesToday {
+private final class DeltaNamesToday(shown: StructType, today: StructType, bound: Bound)
+    extends NamesToday {
 
   override def of(column: String, dataType: DataType): (String, DataType) =
-    of(column, dataType, shown, Some(today))
+    of(column, dataType, shown, Some(today), "")
 
   private def of(
       column: String,
       dataType: DataType,
       in: StructType,
-      inToday: Option[StructType]
+      inToday: Option[StructType],
+      above: String
   ): (String, DataType) =
     in.fields.find(_.name == column).fold((column, dataType)) { field =>
       val physical = DeltaColumnMapping.getPhysicalName(field)
       val now = inToday.flatMap(_.fields.find(DeltaColumnMapping.getPhysicalName(_) == physical))
-      (now.fold(column)(_.name), renamed(dataType, field.dataType, now.map(_.dataType)))
+      val name = bound.nameOf(above + physical).getOrElse(now.fold(column)(_.name))
+      (name, renamed(dataType, field.dataType, now.map(_.dataType), above + physical))
     }
 
-  private def renamed(dataType: DataType, of: DataType, now: Option[DataType]): DataType =
+  private def renamed(dataType: DataType, of: DataType, now: Option[DataType], path: String): DataType =
     (dataType, of) match {
       case (struct: StructType, fields: StructType) =>
         val fieldsNow = now.collect { case found: StructType => found }
         StructType(struct.fields.map { inner =>
-          val (name, innerType) = this.of(inner.name, inner.dataType, fields, fieldsNow)
+          val (name, innerType) = this.of(inner.name, inner.dataType, fields, fieldsNow, path + ".")
           inner.copy(name = name, dataType = innerType)
         })
       case (ArrayType(element, containsNull), list: ArrayType) =>
         val elementNow = now.collect { case found: ArrayType => found.elementType }
-        ArrayType(renamed(element, list.elementType, elementNow), containsNull)
+        ArrayType(renamed(element, list.elementType, elementNow, path), containsNull)
       case (MapType(key, value, containsNull), map: MapType) =>
         val mapNow = now.collect { case found: MapType => found }
         MapType(
-          renamed(key, map.keyType, mapNow.map(_.keyType)),
-          renamed(value, map.valueType, mapNow.map(_.valueType)),
+          renamed(key, map.keyType, mapNow.map(_.keyType), path),
+          renamed(value, map.valueType, mapNow.map(_.valueType), path),
           containsNull
         )
       case _ => dataType

@@ -89,6 +89,7 @@ object SafeExpressions {
 /** Barriers and records have no work to do at run time. */
 object BarrierStrategy extends Strategy {
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
+    case PolicyBarrier(child, _) if child.isStreaming => SeenRowsExec(planLater(child)) :: Nil
     case PolicyBarrier(child, _) => planLater(child) :: Nil
     case RecordedQuery(child, _) => planLater(child) :: Nil
     case _                       => Nil

@@ -122,6 +122,32 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
         s"a filter is true or false, and this is of type ${expression.dataType.sql}"
       )
     }
+    expression.foreach {
+      case lookup: SubqueryExpression => requireLookup(lookup.plan)
+      case _                          => ()
+    }
+  }
+
+  /** What a lookup does with the row that is judged, it does with what it looks up.
+    *
+    * A name that isn't among a lookup's columns is one of the judged row's: were a column there called
+    * otherwise one day, `region IN (SELECT region FROM …)` would be true of every row.
+    */
+  private def requireLookup(plan: LogicalPlan): Unit = plan.foreachWithSubqueries { node =>
+    node.expressions.flatMap(split).foreach { stated =>
+      val ofRow = stated.collect { case outer: OuterReference => outer }
+      val ofLookup = stated.exists {
+        case _: AttributeReference      => true
+        case inner: SubqueryExpression  => inner.plan.output.nonEmpty
+        case _                          => false
+      }
+      if (ofRow.nonEmpty && !ofLookup) {
+        throw new PolicyExpressionException(
+          s"a lookup reads `${ofRow.head.name}` of the row itself, beside nothing that it looks up; " +
+            "if a column of the other table is meant, it has another name by now"
+        )
+      }
+    }
   }
 
   /** An attribute that nobody has is a null of the first type that the expression takes. */

@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import io.iomete.spark.governance.decisions.TableResource
+import io.iomete.spark.governance.renames.Bound
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -14,7 +15,8 @@ final case class TableRead(
     snapshot: Option[String],
     rights: ReadRights,
     decision: CombinedDecision,
-    attributes: UsedAttributes
+    attributes: UsedAttributes,
+    bound: Bound
 )
 
 /** What a query reads; travels with its plan so that each execution can be judged and recorded.
@@ -38,18 +40,29 @@ final class QueryReads(
   /** Whether the gate stands above an adaptive plan, which has it again inside. */
   @volatile var isLifted: Boolean = false
 
+  /** Whether the plan would show more than its author may know, and so isn't printed. */
+  @volatile var isWithheld: Boolean = false
+
+  /** Who asks for it; None where it reads no table. */
+  def asker: Option[String] = tables.map(_.rights.asker).distinct match {
+    case Seq(one) => Some(one)
+    case _        => None
+  }
+
   def isEmpty: Boolean = tables.isEmpty && paths.isEmpty
 
   /** With what else was found in the same plan, which was governed before: Spark caches it again. */
   def ++(other: QueryReads): QueryReads =
     if (other.isEmpty) this
     else {
-      new QueryReads(
+      val both = new QueryReads(
         tables ++ other.tables,
         (paths ++ other.paths).distinct,
         epoch.min(other.epoch),
         columns ++ other.columns
       )
+      both.isWithheld = isWithheld || other.isWithheld
+      both
     }
 }
 
@@ -87,7 +100,11 @@ object QueryReads {
   * for Spark puts what it has cached in the place of a whole query, but not of a command. It finds
   * the same plans in its cache with the record and without.
   */
-final case class RecordedQuery(child: LogicalPlan, reads: QueryReads) extends UnaryNode with Command {
+final case class RecordedQuery(child: LogicalPlan, reads: QueryReads)
+    extends UnaryNode
+    with Command
+    with WithheldPlan[LogicalPlan] {
+  override protected def isWithheld: Boolean = reads.isWithheld
   override def output: Seq[Attribute] = child.output
   override def outputOrdering: Seq[SortOrder] = child.outputOrdering
   override def maxRows: Option[Long] = child.maxRows

@@ -15,6 +15,10 @@ final case class ReadRights(asker: String, holder: String, views: Seq[TableResou
 
   def isOwn: Boolean = asker == holder
 
+  /** The same part of a plan, when another one runs it. */
+  def askedBy(principal: String): ReadRights =
+    copy(asker = principal, holder = if (isOwn) principal else holder)
+
   def inside(view: TableResource, creator: Option[String]): ReadRights =
     copy(holder = creator.getOrElse(asker), views = views :+ view)
 }

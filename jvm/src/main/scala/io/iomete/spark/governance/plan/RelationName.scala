@@ -3,7 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
-import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier}
+import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, TableCatalog}
 
 /** A table or view as a statement names it, before anything is loaded.
   *
@@ -18,6 +18,24 @@ final case class RelationName(
     base: Option[TableResource]
 ) {
   override def toString: String = table.fullName
+
+  /** Whether it is a part of a table that is there. If not, `t.files` is a table of the namespace `t`,
+    * should that be there.
+    */
+  def isPartOfTable: Boolean = base.isDefined && (catalog match {
+    case tables: TableCatalog =>
+      val namespace = identifier.namespace
+      tables.tableExists(Identifier.of(namespace.init, namespace.last))
+    case _ => true
+  })
+
+  /** The path that stands in the place of a name, as in ``delta.`/a/path` ``: no table's name holds a
+    * slash.
+    */
+  def path: Option[String] = Option.when(
+    catalog.name.equalsIgnoreCase(ResourceNames.sessionCatalog) &&
+      identifier.namespace.length == 1 && identifier.name.contains('/')
+  )(identifier.name)
 }
 
 object RelationName {

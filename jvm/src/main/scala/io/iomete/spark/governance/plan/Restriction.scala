@@ -29,16 +29,19 @@ final class Restriction(
   /** A column as it is shown, or [[DeniedColumn]]. */
   def shown(column: Attribute, policyName: Option[String]): Expression = policyName match {
     case Some(name) if !decision.isVisible(name) =>
-      DeniedColumn(table.fullName, column.name, column.dataType)
+      denied(column)
     // They show values of other columns, and by rows' places how many are hidden.
     case None if !decision.isPlain(named.filterNot(isMetadata).map(_.name)) =>
-      DeniedColumn(table.fullName, column.name, column.dataType)
+      denied(column)
     case None => column
     case Some(name) =>
       decision.principalsOfMasks.foldLeft[Expression](column) { case (value, (rules, principal)) =>
         usable(masked(value, column, ResourceNames.column(name), rules, principal))
       }
   }
+
+  private def denied(column: Attribute): Expression =
+    DeniedColumn(table.fullName, column.name, column.dataType, decision.rights.views.headOption.map(_.fullName))
 
   private def isMetadata(attribute: Attribute): Boolean = attribute match {
     case MetadataAttribute(_) => true

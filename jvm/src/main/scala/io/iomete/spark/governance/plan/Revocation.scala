@@ -13,18 +13,31 @@ object Revocation {
   def check(governed: GovernedSession, reads: QueryReads): Unit =
     if (governed.engine.epoch != reads.epoch) {
       reads.tables.foreach { read =>
-        val now = governed.decide(read.table, read.asked, read.rights, read.fields)
+        val now = governed.decide(read.table, read.asked, read.rights, read.fields, read.bound)
         if (!now.isReadable) throw Refusals.of(governed, read.table, read.rights, now)
         if (!same(now, read.decision) || !read.attributes.holdFor(governed.engine)) {
           throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
         }
       }
-      reads.paths.foreach { path =>
-        if (!governed.engine.isPathAllowed(governed.principal, "read", path)) {
-          throw IometeErrors.pathDenied(governed.principal, "read", path)
-        }
-      }
+      reads.paths.foreach(governed.requirePath("read", _))
     }
+
+  /** What another principal has read, read by this one.
+    *
+    * Raises: as [[check]], unless both see the same.
+    */
+  def readBy(governed: GovernedSession, reads: QueryReads): QueryReads = {
+    val epoch = governed.engine.epoch // before any decision
+    val tables = reads.tables.map { read =>
+      val rights = read.rights.askedBy(governed.principal)
+      val now = governed.decide(read.table, read.asked, rights, read.fields)
+      if (!now.isReadable) throw Refusals.of(governed, read.table, rights, now)
+      if (!same(now, read.decision)) throw IometeErrors.policiesChanged(governed.principal, read.table.fullName)
+      read.copy(rights = rights, decision = now, attributes = UsedAttributes.of(governed.engine, now))
+    }
+    reads.paths.foreach(governed.requirePath("read", _))
+    new QueryReads(tables, reads.paths, epoch, reads.columns)
+  }
 
   /** Which policy says it doesn't matter, only what it says. */
   private def same(one: CombinedDecision, other: CombinedDecision): Boolean =

@@ -57,9 +57,12 @@ final class TargetAsSeen(
     )
   }
 
+  def isOnlyAppendedTo(merge: MergeIntoTable): Boolean =
+    merge.matchedActions.isEmpty && merge.notMatchedBySourceActions.isEmpty && !merge.withSchemaEvolution
+
   private def action(action: MergeAction, from: LogicalPlan, inRows: Boolean): MergeAction = {
     def condition(stated: Option[Expression]): Option[Expression] =
-      if (inRows) stated.map(asSeen) else Some(guarded(stated.getOrElse(TrueLiteral)))
+      if (inRows) stated.map(ofSeenRows) else Some(guarded(stated.getOrElse(TrueLiteral)))
     action match {
       case update: UpdateAction =>
         update.copy(
@@ -73,8 +76,7 @@ final class TargetAsSeen(
 
   /** The condition on rows that are seen; what can't fail also stands outside, for files to be skipped. */
   private def guarded(condition: Expression): Expression = {
-    requireUncorrelated(condition)
-    val seen = asSeen(condition)
+    val seen = ofSeenRows(condition)
     val safe = (splitConjunctivePredicates(rows) ++ splitConjunctivePredicates(seen))
       .filter(part => SafeExpressions.isSafe(part) && part != TrueLiteral)
     val anchor = Anchor(source.columns.head._1)
@@ -85,7 +87,7 @@ final class TargetAsSeen(
     assignments.map { assignment =>
       val value = withoutStoreCast(assignment.value)
       requireNotWrittenBack(assignment.key, value, from)
-      assignment.copy(value = asSeen(value))
+      assignment.copy(value = ofSeenRows(value))
     }
 
   /** What a mask shows may be stored elsewhere, but not in place of what it hides. */
@@ -123,9 +125,12 @@ final class TargetAsSeen(
   }
 
   private def inSubquery(subquery: SubqueryExpression): Expression = {
-    val plan = subquery.plan.transformAllExpressionsWithSubqueries {
-      case OuterReference(column: AttributeReference) if shown.contains(column) =>
-        shown(column).transformUp { case a: AttributeReference => OuterReference(a) }
+    // From below: what a mask makes of a column is made of the column.
+    val plan = subquery.plan.transformUpWithSubqueries { case node =>
+      node.transformExpressionsUp {
+        case OuterReference(column: AttributeReference) if shown.contains(column) =>
+          shown(column).transformUp { case a: AttributeReference => OuterReference(a) }
+      }
     }
     val outer = plan.expressions ++ plan.collect { case node => node.expressions }.flatten
     val columns = outer.flatMap(_.collect { case OuterReference(column) => column })
@@ -133,15 +138,23 @@ final class TargetAsSeen(
     subquery.withNewPlan(plan).withNewOuterAttrs(referenced)
   }
 
-  /** Spark turns a correlated subquery into a join with every row, hidden ones among them. */
-  private def requireUncorrelated(condition: Expression): Unit =
-    if (rows != TrueLiteral && condition.exists {
-        case in: InSubquery               => !in.values.forall(SafeExpressions.isPlain)
-        case subquery: SubqueryExpression => subquery.getOuterAttrs.nonEmpty
-        case _                            => false
-      }) {
+  /** A condition or a value that is asked about no other rows. */
+  private def ofSeenRows(stated: Expression): Expression = {
+    if (rows != TrueLiteral && stated.exists(isAskedOfAllRows)) {
       throw IometeErrors.restrictedWrite(governed.principal, table.fullName)
     }
+    asSeen(stated)
+  }
+
+  /** Spark turns a correlated subquery into a join with every row, hidden ones among them, and has
+    * Python evaluate its functions ahead of the expression that they are in.
+    */
+  private def isAskedOfAllRows(part: Expression): Boolean = part match {
+    case in: InSubquery               => !in.values.forall(SafeExpressions.isPlain)
+    case subquery: SubqueryExpression => subquery.getOuterAttrs.nonEmpty
+    case _: PythonFuncExpression      => true
+    case _                            => false
+  }
 
   /** Filters and masks that look things up would need a plan where Spark takes an expression. */
   private def judged(policy: Expression): Expression =
@@ -156,5 +169,14 @@ final class TargetAsSeen(
     case check: StaticInvoke if check.staticObject == classOf[CharVarcharCodegenUtils] =>
       withoutStoreCast(check.arguments.head)
     case other => other
+  }
+}
+
+object TargetAsSeen {
+
+  /** Whether a condition of a MERGE has a subquery. */
+  def asksElsewhere(merge: MergeIntoTable): Boolean = {
+    val actions = merge.matchedActions ++ merge.notMatchedActions ++ merge.notMatchedBySourceActions
+    (merge.mergeCondition +: actions.flatMap(_.condition)).exists(SubqueryExpression.hasSubquery)
   }
 }

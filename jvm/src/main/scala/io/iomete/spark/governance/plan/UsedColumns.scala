@@ -11,6 +11,8 @@ import org.apache.spark.sql.catalyst.plans.logical._
   * and shows what policies have added.
   */
 private final class UsedColumns {
+  private type Ids = collection.Set[ExprId]
+
   private val used = mutable.HashSet.empty[ExprId]
   private val ofCtes = mutable.HashMap.empty[Long, mutable.Set[Int]]
 
@@ -22,14 +24,14 @@ private final class UsedColumns {
   /** @param wanted
     *   columns that something above needs, of this part or of others
     */
-  private def visit(plan: LogicalPlan, wanted: Set[ExprId]): Unit = {
-    used ++= ids(plan.output).intersect(wanted)
+  private def visit(plan: LogicalPlan, wanted: Ids): Unit = {
+    plan.output.foreach(a => if (wanted(a.exprId)) used += a.exprId)
     val expressions = needed(plan, wanted)
     expressions.foreach(_.foreach {
       case subquery: SubqueryExpression => visit(subquery.plan, ids(subquery.plan.output))
       case _                            => ()
     })
-    val below = wanted ++ expressions.flatMap(e => ids(e.references.toSeq)) ++ ids(extra(plan))
+    val below = and(wanted, expressions.iterator.flatMap(references) ++ extra(plan))
     plan match {
       case WithCTE(query, definitions) =>
         visit(query, below)
@@ -45,13 +47,13 @@ private final class UsedColumns {
         union.children.foreach(each => visit(each, places.map(each.output(_).exprId).toSet))
       case _: Project | _: Aggregate => plan.children.foreach(visit(_, below))
       case _ if comparesRows(plan) || plan.output.isEmpty =>
-        plan.children.foreach(each => visit(each, below ++ ids(each.output)))
+        plan.children.foreach(each => visit(each, and(below, each.output.iterator)))
       case _ => plan.children.foreach(visit(_, below))
     }
   }
 
   /** What isn't asked for isn't computed. */
-  private def needed(plan: LogicalPlan, wanted: Set[ExprId]): Seq[Expression] = plan match {
+  private def needed(plan: LogicalPlan, wanted: Ids): Seq[Expression] = plan match {
     case Project(list, _) => list.filter(e => wanted(e.exprId))
     case aggregate: Aggregate =>
       aggregate.groupingExpressions ++ aggregate.aggregateExpressions.filter(e => wanted(e.exprId))
@@ -69,8 +71,18 @@ private final class UsedColumns {
     case _                                                     => false
   }
 
-  private def placesIn(plan: LogicalPlan, wanted: Set[ExprId]): Set[Int] =
+  private def placesIn(plan: LogicalPlan, wanted: Ids): Set[Int] =
     plan.output.zipWithIndex.collect { case (a, place) if wanted(a.exprId) => place }.toSet
 
-  private def ids(attributes: Seq[Attribute]): Set[ExprId] = attributes.map(_.exprId).toSet
+  private def ids(attributes: Seq[Attribute]): Ids = and(Set.empty, attributes.iterator)
+
+  private def and(some: Ids, more: Iterator[Attribute]): Ids =
+    if (more.isEmpty) some else mutable.HashSet.from(some) ++= more.map(_.exprId)
+
+  /** A list of hundreds of columns isn't made into hundreds of sets. */
+  private def references(expression: Expression): Iterator[Attribute] = expression match {
+    case a: Attribute           => Iterator.single(a)
+    case Alias(a: Attribute, _) => Iterator.single(a)
+    case other                  => other.references.iterator
+  }
 }

@@ -1,5 +1,6 @@
 package io.iomete.spark.governance.plan
 
+import io.iomete.spark.governance.Governing
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.expressions.{Alias, SubqueryExpression}
@@ -39,9 +40,8 @@ final class ViewBodies(session: SparkSession) {
     case done @ (_: VisibleColumns | _: HiddenRelation) => done
     case done if done.analyzed                          => done
     case IcebergView(parts, view)                       => mark(expanded(view), parts)
-    case relation: UnresolvedRelation                   => mark(relation, relation.multipartIdentifier)
-    case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) =>
-      mark(past, relation.multipartIdentifier)
+    case relation: UnresolvedRelation                   => mark(relation, relation)
+    case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) => mark(past, relation)
     case ctes: UnresolvedWith =>
       ctes.copy(
         child = marked(ctes.child),
@@ -60,6 +60,11 @@ final class ViewBodies(session: SparkSession) {
       .transformExpressions { case subquery: SubqueryExpression =>
         subquery.withNewPlan(marked(subquery.plan))
       }
+
+  private def mark(named: LogicalPlan, relation: UnresolvedRelation): LogicalPlan = {
+    Governing.of(session).foreach(new ReaderOptions(_).checkNamed(relation.options))
+    mark(named, relation.multipartIdentifier)
+  }
 
   private def mark(relation: LogicalPlan, parts: Seq[String]): LogicalPlan =
     RelationName.of(session, parts).fold(relation) { name =>

@@ -24,6 +24,9 @@ final case class Visibility(
 
   def isAll: Boolean = hidden.isEmpty
 
+  /** Whether the columns look as they do without policies. */
+  def isPlain: Boolean = isAll && masked.isEmpty && !isInBody
+
   def of(output: Seq[Attribute]): Seq[Attribute] = output.filterNot(a => hidden(a.name)).map { a =>
     val nullable = if (isInBody || masked.contains(a.name)) a.withNullability(true) else a
     masked.get(a.name).fold(nullable)(t => nullable.withDataType(Nullability.looser(a.dataType, t)))

@@ -1,9 +1,10 @@
 package io.iomete.spark.governance.plan
 
-import org.apache.spark.sql.catalyst.analysis.{EliminateSubqueryAliases, UnresolvedRelation}
-import org.apache.spark.sql.catalyst.expressions.Attribute
-import org.apache.spark.sql.catalyst.plans.logical.{BinaryNode, LeafNode, LogicalPlan, View}
+import org.apache.spark.sql.catalyst.analysis.{EliminateSubqueryAliases, RelationTimeTravel, UnresolvedRelation}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
+import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.RuleId
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /** A relation as its reader may know it: columns that they may not read aren't there.
@@ -24,45 +25,47 @@ final case class VisibleColumns(
     child: LogicalPlan,
     name: Option[RelationName],
     visibility: Option[Visibility]
-) extends LogicalPlan {
+) extends LogicalPlan
+    with ShownAs {
 
   override def children: Seq[LogicalPlan] = Seq(child)
 
   override lazy val resolved: Boolean = child.resolved && visibility.isDefined
 
-  override def output: Seq[Attribute] = visibility match {
+  override lazy val output: Seq[Attribute] = visibility match {
     case Some(look) if child.resolved => look.of(child.output)
     case _                            => Nil
   }
 
   /** Metadata columns (`_file`, `_partition`) tell of all columns, so they go with any of them. */
-  override def metadataOutput: Seq[Attribute] =
+  override lazy val metadataOutput: Seq[Attribute] =
     if (visibility.exists(_.isAll)) child.metadataOutput else Nil
 
   override def maxRows: Option[Long] = child.maxRows
 
   override protected def stringArgs: Iterator[Any] = name.iterator
 
-  /** Errors print the plan that they are about, which mustn't name what is hidden in it, nor what
-    * a view is made of.
+  /** What Spark would print of a relation without the hidden columns, and nothing of what a view is
+    * made of.
     */
-  override def generateTreeString(
-      depth: Int,
-      lastChildren: java.util.ArrayList[Boolean],
-      append: String => Unit,
-      verbose: Boolean,
-      prefix: String,
-      addSuffix: Boolean,
-      maxFields: Int,
-      printNodeId: Boolean,
-      printOutputColumns: Boolean,
-      indent: Int
-  ): Unit = {
-    val isTold = visibility.exists(_.isAll) && !isView
-    val shown = if (isTold) child else VisibleRelation(name.map(_.toString), output)
-    shown.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
-      printNodeId, printOutputColumns, indent)
+  override protected def shown: LogicalPlan = visibility match {
+    case Some(look) if look.isAll && !isView => child
+    case Some(_) if !isView                  => narrowed(child)
+    case None if !isView && !child.resolved  => child // a name
+    case _                                   => VisibleRelation(name.map(_.toString), output)
   }
+
+  private def narrowed(plan: LogicalPlan): LogicalPlan = plan match {
+    case alias: SubqueryAlias => alias.copy(child = narrowed(alias.child))
+    case Project(columns, leaf: LeafNode) => // Spark's padding of CHAR columns
+      Project(columns.filter(c => isVisible(c.name)), narrowed(leaf))
+    case leaf: LeafNode =>
+      val columns = leaf.output.collect { case a: AttributeReference if isVisible(a.name) => a -> a }
+      Relations.withOutput(leaf, columns)
+    case _ => VisibleRelation(name.map(_.toString), output)
+  }
+
+  private def isVisible(column: String): Boolean = !visibility.exists(_.hidden(column))
 
   private def isView: Boolean = EliminateSubqueryAliases(child) match {
     case _: View | _: ExpandedView => true
@@ -74,7 +77,7 @@ final case class VisibleColumns(
   ): LogicalPlan = copy(child = newChildren.head)
 }
 
-/** What plans show of a relation with hidden columns. */
+/** What plans show of a view. */
 private final case class VisibleRelation(name: Option[String], output: Seq[Attribute]) extends LeafNode {
   override def simpleString(maxFields: Int): String =
     s"Relation ${name.getOrElse("")}${output.map(_.toString).mkString("[", ",", "]")}"
@@ -83,14 +86,21 @@ private final case class VisibleRelation(name: Option[String], output: Seq[Attri
 /** A relation that the reader may not know of, made indistinguishable from one that doesn't exist.
   *
   * Spark's rules pass it by, as if each had been found to have no effect here, and Spark's own check
-  * then reports it missing: the same error, at the same position, and in the same order among the
-  * errors of a statement.
+  * then reports it missing: the same error, at the same position, with the same plan, and in the same
+  * order among the errors of a statement.
+  *
+  * @param named
+  *   what it is instead of
   */
-final class HiddenRelation(
+final class HiddenRelation private (
     name: Seq[String],
     options: CaseInsensitiveStringMap,
-    isStreaming: Boolean
-) extends UnresolvedRelation(name, options, isStreaming) {
+    isStreaming: Boolean,
+    named: LogicalPlan
+) extends UnresolvedRelation(name, options, isStreaming)
+    with ShownAs {
+
+  override protected def shown: LogicalPlan = named
 
   override protected def isRuleIneffective(ruleId: RuleId): Boolean = true
 
@@ -105,11 +115,40 @@ final class HiddenRelation(
   override def withNewChildrenInternal(newChildren: IndexedSeq[LogicalPlan]): LogicalPlan = this
 }
 
-/** A write to a relation that its author may not know of: missing, once the query has been looked at. */
-final case class MissingTarget(query: LogicalPlan, target: HiddenRelation) extends BinaryNode {
+object HiddenRelation {
+
+  /** In the place of `named`, as a plan holds it, which is the relation `name`. */
+  def instead(
+      named: LogicalPlan,
+      name: Seq[String],
+      options: CaseInsensitiveStringMap = CaseInsensitiveStringMap.empty,
+      isStreaming: Boolean = false
+  ): HiddenRelation = {
+    // Spark's error about a missing table points to its name, also where a version is asked for.
+    val place = named match {
+      case RelationTimeTravel(relation, _, _) => relation.origin
+      case other                              => other.origin
+    }
+    val hidden = CurrentOrigin.withOrigin(place) {
+      new HiddenRelation(name, options, isStreaming, named)
+    }
+    hidden.copyTagsFrom(named)
+    hidden
+  }
+}
+
+/** A write to a relation that its author may not know of: missing, once the query has been looked at.
+  *
+  * @param write
+  *   the statement, which errors show
+  */
+final case class MissingTarget(query: LogicalPlan, target: HiddenRelation, write: LogicalPlan)
+    extends BinaryNode
+    with ShownAs {
   override def left: LogicalPlan = query
   override def right: LogicalPlan = target
   override def output: Seq[Attribute] = Nil
+  override protected def shown: LogicalPlan = write.withNewChildren(Seq(query))
 
   override protected def withNewChildrenInternal(
       newLeft: LogicalPlan,

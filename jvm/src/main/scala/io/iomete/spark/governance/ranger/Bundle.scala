@@ -29,7 +29,7 @@ final case class Bundle(
 )
 
 /** A bundle that can't be used. The message says why, and a hint what to do about it. */
-final class UnusableBundle(problem: String, hint: String, cause: Throwable = null)
+final class UnusableBundle(val problem: String, val hint: String, cause: Throwable = null)
     extends RuntimeException(s"$problem Hint: $hint", cause)
 
 object Bundle {
@@ -66,6 +66,9 @@ object Bundle {
     }
     actual
   }
+
+  /** The digest as files state it. */
+  private[ranger] def digestOf(bytes: Array[Byte]): String = hex(MessageDigest.getInstance("SHA-256").digest(bytes))
 
   private def hex(bytes: Array[Byte]): String = bytes.map(b => f"${b & 0xff}%02x").mkString
 }

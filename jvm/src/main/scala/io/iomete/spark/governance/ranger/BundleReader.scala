@@ -1,6 +1,6 @@
 package io.iomete.spark.governance.ranger
 
-import java.util.{Map => JMap}
+import java.util.{Date, Map => JMap}
 
 import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
@@ -9,7 +9,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties
 import com.fasterxml.jackson.core.{JsonParser, JsonToken, StreamReadFeature}
 import com.fasterxml.jackson.databind.{DeserializationFeature, JsonNode}
 import com.fasterxml.jackson.databind.cfg.MapperConfig
-import com.fasterxml.jackson.databind.introspect.{Annotated, JacksonAnnotationIntrospector}
+import com.fasterxml.jackson.databind.introspect.{Annotated, AnnotatedMember, JacksonAnnotationIntrospector}
 import com.fasterxml.jackson.databind.json.JsonMapper
 import org.apache.ranger.plugin.model.RangerServiceDef
 import org.apache.ranger.plugin.util.{RangerRoles, ServicePolicies, ServiceTags}
@@ -38,6 +38,9 @@ private object BundleReader {
       case NonFatal(error) =>
         throw Bundle.unusable(s"The policy bundle cannot be read: ${error.getMessage}.", error)
     }
+
+  /** A document of Ranger's, with the same strictness. */
+  def document[A](json: Array[Byte], kind: Class[A]): A = mapper.readValue(json, kind)
 
   /** A service definition that lies beside this class, made fresh: Ranger changes what it is given. */
   def definition(name: String): RangerServiceDef = {
@@ -146,11 +149,14 @@ private object BundleReader {
   private def members(node: JsonNode): Seq[(String, JsonNode)] =
     node.properties().asScala.toSeq.map((entry: JMap.Entry[String, JsonNode]) => entry.getKey -> entry.getValue)
 
-  /** Leaves `ignoreUnknown` of Ranger's classes out of account. */
+  /** Leaves `ignoreUnknown` of Ranger's classes out of account, and dates, which decide nothing. */
   private final class StrictMembers extends JacksonAnnotationIntrospector {
     override def findPropertyIgnoralByName(
         config: MapperConfig[_],
         annotated: Annotated
     ): JsonIgnoreProperties.Value = JsonIgnoreProperties.Value.empty()
+
+    override def hasIgnoreMarker(member: AnnotatedMember): Boolean =
+      super.hasIgnoreMarker(member) || classOf[Date].isAssignableFrom(member.getRawType)
   }
 }

@@ -32,8 +32,10 @@ private final class Deciding(snapshot: Snapshot) {
   def isKnown(name: String, table: TableResource): Boolean =
     isAnythingAllowed(name, Seq(table.catalog, table.namespace, table.table))
 
+  /** What is nested in a namespace is no part of it to Ranger: a denial of the one may leave the other. */
   def isNamespaceKnown(name: String, catalog: String, namespace: String): Boolean =
     isAnythingAllowed(name, Seq(catalog, namespace)) ||
+      isAnythingAllowed(name, Seq(catalog, s"$namespace.${Deciding.anyName}")) ||
       snapshot.namespaces
         .subSet(namespace + ".", namespace + "/") // `/` follows `.`: all that begins with it
         .asScala
@@ -100,9 +102,10 @@ private final class Deciding(snapshot: Snapshot) {
 
   private def isAnythingAllowed(name: String, parts: Seq[String]): Boolean =
     snapshot.principals.find(name).exists { principal =>
-      // One question for the many things that nothing is granted on. It is not precise for the rest:
-      // Ranger's `any` passes over denials.
-      principal.isAdmin || isAllowedWithin(principal, RangerPolicyEngine.ANY_ACCESS, parts) &&
+      // One question for the many things that nothing is granted on, where nothing is denied: Ranger's
+      // `any` passes over denials, and stops at the first action that a policy grants, denied or not.
+      principal.isAdmin ||
+      (snapshot.deniesSomething || isAllowedWithin(principal, RangerPolicyEngine.ANY_ACCESS, parts)) &&
       Deciding.actions.exists(isAllowedWithin(principal, _, parts))
     }
 

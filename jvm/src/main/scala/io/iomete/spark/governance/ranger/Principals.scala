@@ -14,6 +14,7 @@ private final case class Principal(
     attributes: Map[String, Any]
 ) {
   val isAdmin: Boolean = roles.contains(Principals.adminRole)
+  val isAuditor: Boolean = isAdmin || roles.contains(Principals.auditorRole)
 }
 
 /** Who may ask at all: whoever isn't here has no rights, not even those of `public`. */
@@ -25,6 +26,12 @@ private final class Principals(users: Map[String, BundleUser], roles: Seq[Ranger
   /** A value of each attribute that any user has: its type is what a user without it is given a null of. */
   val exampleAttributes: Map[String, Any] =
     users.toSeq.sortBy(_._1).reverse.flatMap(_._2.attributes).toMap
+
+  /** Names of those who hold the role `admin`. */
+  def admins: Set[String] = enabled.values.collect { case user if user.isAdmin => user.name }.toSet
+
+  /** Names of those who may not do anything. */
+  val disabled: Set[String] = users.collect { case (name, user) if !user.enabled => name }.toSet
 
   def find(name: String): Option[Principal] = Option(name).flatMap(enabled.get)
 
@@ -39,6 +46,7 @@ private final class Principals(users: Map[String, BundleUser], roles: Seq[Ranger
 
 private object Principals {
   val adminRole = "admin"
+  val auditorRole = "auditor"
   val everyone = "public"
 }
 

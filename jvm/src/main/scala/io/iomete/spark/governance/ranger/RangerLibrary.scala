@@ -25,10 +25,11 @@ private final class RangerLibrary(access: Seq[RangerPolicy], tag: Seq[RangerPoli
   /** A question, which may be put for access, mask and filter in turn.
     *
     * Where tags have allowed something, or given a mask, Ranger stops at the first override that isn't
-    * a denial, whomever it is for, and denials and overriding masks that come after it are lost. So
-    * what the resource's own policies say is asked for itself, and the two are put together by
-    * Ranger's own rules: a denial beats a grant, a mask of a tag the resource's, and a higher priority
-    * either.
+    * a denial, whomever it is for, and denials and overriding masks that come after it are lost. Where
+    * tags have denied something, it stops at the first override that excepts the principal, or that
+    * nobody was asked about before, and overriding grants after it are lost. So what the resource's
+    * own policies say is asked for itself, and the two are put together by Ranger's own rules: a denial
+    * beats a grant, a mask of a tag the resource's, and a higher priority either.
     *
     * @param scope
     *   changes what policies the question finds
@@ -54,7 +55,9 @@ private final class RangerLibrary(access: Seq[RangerPolicy], tag: Seq[RangerPoli
         val withTags = ask(tagged, RangerPolicy.POLICY_TYPE_ACCESS)
         val isLostDenial = withTags.getIsAllowed && !answer.getIsAllowed && answer.getPolicyId >= 0 &&
           answer.getPolicyPriority >= withTags.getPolicyPriority
-        if (isLostDenial) answer else withTags
+        val isLostGrant = !withTags.getIsAllowed && answer.getIsAllowed &&
+          answer.getPolicyPriority > withTags.getPolicyPriority
+        if (isLostDenial || isLostGrant) answer else withTags
       }
     }
 
@@ -81,8 +84,13 @@ private final class RangerLibrary(access: Seq[RangerPolicy], tag: Seq[RangerPoli
     }
   }
 
-  private def ask(request: RangerAccessRequest, policyType: Int): RangerAccessResult =
+  /** Ranger leaves in the request what it has found, unless the resource has policies of its own, and
+    * would take an overriding grant for a mask that comes before all others.
+    */
+  private def ask(request: RangerAccessRequest, policyType: Int): RangerAccessResult = {
+    RangerAccessRequestUtil.setAccessTypeResults(request.getContext, null)
     engine.evaluatePolicies(request, policyType, null)
+  }
 
   private def services(): ServicePolicies = {
     val services = new ServicePolicies()

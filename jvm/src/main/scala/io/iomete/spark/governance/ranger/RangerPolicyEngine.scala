@@ -3,6 +3,7 @@ package io.iomete.spark.governance.ranger
 import java.nio.file.{Path, Paths}
 
 import io.iomete.spark.governance.decisions._
+import io.iomete.spark.governance.ranger.admin.{AdminConnection, AdminSource}
 
 /** Answers by the policies of a bundle, with Apache Ranger's engine.
   *
@@ -21,7 +22,10 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   /** Version of the bundle in force. */
   def version: Long = state().snapshot.version
 
-  /** Why a newer file isn't in force; None where it is. */
+  /** Where the policies come from. */
+  def origin: String = source.origin
+
+  /** Why newer policies aren't in force; None where they are. */
   def problem: Option[String] = source.problem
 
   /** Policies that can't be carried out; what they are about is refused to all but administrators. */
@@ -34,7 +38,10 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
   }
 
   /** Stops looking for new bundles; the last one stays in force. */
-  override def close(): Unit = watcher.interrupt()
+  override def close(): Unit = {
+    watcher.interrupt()
+    source.close()
+  }
 
   override def epoch: Long = state().epoch
 
@@ -73,6 +80,8 @@ final class RangerPolicyEngine private (source: PolicySource) extends PolicyEngi
 
   override def isAdmin(principal: String): Boolean = find(principal).exists(_.isAdmin)
 
+  override def isAuditor(principal: String): Boolean = find(principal).exists(_.isAuditor)
+
   override def exampleAttributes: Map[String, Any] = state().snapshot.principals.exampleAttributes
 
   override def attributes(principal: String): Map[String, Any] = find(principal).fold(Map.empty[String, Any])(_.attributes)
@@ -110,7 +119,11 @@ object RangerPolicyEngine {
     */
   def start(bundle: String): RangerPolicyEngine = start(Paths.get(bundle))
 
-  def start(bundle: Path): RangerPolicyEngine = new RangerPolicyEngine(new PolicySource(bundle))
+  def start(bundle: Path): RangerPolicyEngine = new RangerPolicyEngine(new FileSource(bundle))
+
+  /** Goes by the policies of a Ranger Admin; the bundle tells owners and administrators. */
+  def start(bundle: Path, admin: AdminConnection): RangerPolicyEngine =
+    new RangerPolicyEngine(AdminSource.start(bundle, admin))
 
   private def now(): Long = System.currentTimeMillis()
 

@@ -27,6 +27,7 @@ private final class Snapshot(
   val ranger = new RangerLibrary(access, tag, version)
   val broken = new BrokenPolicies(published.access.broken ++ published.tag.broken, tags)
   val namespaces: java.util.TreeSet[String] = Snapshot.namespacesOf(access, tags)
+  val deniesSomething: Boolean = (access ++ tag).exists(Snapshot.denies)
   val deniesAbove: Boolean = access.exists(Snapshot.deniesAbove)
   val deniedPaths: Seq[String] = access.filter(Snapshot.denies).flatMap(Snapshot.valuesOf("path")).distinct
   val specialColumns = new SpecialColumns(access.flatMap(Snapshot.valuesOf("column")).distinct)
@@ -38,17 +39,20 @@ private object Snapshot {
   def builtIn(policies: Seq[RangerPolicy]): Seq[Long] =
     policies.filter { policy =>
       policy.getId < firstOfUsers && policy.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS &&
-      policy.getResources.containsKey("catalog") &&
+      Option(policy.getResources).exists(_.containsKey("catalog")) &&
       policy.getPolicyItems.asScala.exists(_.getRoles.contains(Principals.adminRole))
     }.map(_.getId.longValue)
 
   private val firstOfUsers = 100L
 
-  /** Namespaces by name that grants or tags are about: where to look for something below another. */
+  /** Namespaces by name that policies or tags are about: where to look for something below another.
+    *
+    * Those of denials, too: what a denial of all others excepts may be granted by a pattern.
+    */
   private def namespacesOf(policies: Seq[RangerPolicy], tags: TagIndex): java.util.TreeSet[String] = {
     val all = new java.util.TreeSet[String]()
     policies
-      .filter(policy => policy.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS && !policy.getPolicyItems.isEmpty)
+      .filter(_.getPolicyType == RangerPolicy.POLICY_TYPE_ACCESS)
       .flatMap(valuesOf("namespace"))
       .foreach(name => { val _ = all.add(example(name)) })
     tags.namespaces.foreach { case (_, namespace) => all.add(namespace) }

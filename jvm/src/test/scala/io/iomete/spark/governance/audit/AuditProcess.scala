@@ -9,7 +9,7 @@ import java.nio.file.{Path, Paths}
 object AuditProcess {
 
   def main(arguments: Array[String]): Unit = {
-    val writer = new AuditWriter(Paths.get(arguments.head), required = true)
+    val writer = new AuditWriter(Paths.get(arguments.head), AuditRules(required = true))
     val limit = arguments(1).toInt
     for (number <- 1 to limit) {
       try {

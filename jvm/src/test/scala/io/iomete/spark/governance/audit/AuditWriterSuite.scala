@@ -1,7 +1,7 @@
 package io.iomete.spark.governance.audit
 
 import java.io.{BufferedReader, IOException, InputStreamReader}
-import java.nio.channels.FileChannel
+import java.nio.channels.{FileChannel, OverlappingFileLockException}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, StandardOpenOption}
 import java.nio.file.attribute.PosixFilePermissions
@@ -20,7 +20,7 @@ class AuditWriterSuite extends AnyFunSuite {
 
   private def written(event: AuditEvent): AuditFixture = {
     val fixture = new AuditFixture
-    Using.resource(new AuditWriter(fixture.spool, required = true))(_.write(event))
+    Using.resource(new AuditWriter(fixture.spool, AuditRules(required = true)))(_.write(event))
     fixture
   }
 
@@ -100,7 +100,7 @@ class AuditWriterSuite extends AnyFunSuite {
     Files.createDirectory(fixture.spool)
     Files.setPosixFilePermissions(fixture.spool, PosixFilePermissions.fromString("rwxr-xr-x"))
     for (spool <- Seq(fixture.spool, fixture.root.resolve("new/spool"))) {
-      Using.resource(new AuditWriter(spool, required = true))(_.write(event))
+      Using.resource(new AuditWriter(spool, AuditRules(required = true)))(_.write(event))
       def mode(path: Path) = PosixFilePermissions.toString(Files.getPosixFilePermissions(path))
       assert(mode(spool) == "rwx------")
       Files.list(spool).iterator.asScala.foreach(file => assert(mode(file) == "rw-------"))
@@ -110,7 +110,7 @@ class AuditWriterSuite extends AnyFunSuite {
   test("many threads write whole lines, each id once, over many files") {
     val fixture = new AuditFixture
     val (threads, each) = (16, 2000)
-    val writer = new AuditWriter(fixture.spool, required = true, fileLimitBytes = 256 * 1024)
+    val writer = new AuditWriter(fixture.spool, AuditRules(required = true, fileBytes = 256 * 1024))
     val pool = Executors.newFixedThreadPool(threads)
     val tasks = (1 to threads).map { thread =>
       pool.submit[Unit](() => (1 to each).foreach(n => writer.write(event.copy(query = s"$thread/$n"))))
@@ -131,7 +131,7 @@ class AuditWriterSuite extends AnyFunSuite {
 
   test("an event larger than a file has one of its own") {
     val fixture = new AuditFixture
-    Using.resource(new AuditWriter(fixture.spool, required = true, fileLimitBytes = 1000)) { writer =>
+    Using.resource(new AuditWriter(fixture.spool, AuditRules(required = true, fileBytes = 1000))) { writer =>
       writer.write(event)
       writer.write(event.copy(resource = "x" * 5000))
       writer.write(event)
@@ -142,7 +142,7 @@ class AuditWriterSuite extends AnyFunSuite {
 
   test("an interrupted thread writes its event and harms no other") {
     val fixture = new AuditFixture
-    Using.resource(new AuditWriter(fixture.spool, required = true)) { writer =>
+    Using.resource(new AuditWriter(fixture.spool, AuditRules(required = true))) { writer =>
       val thread = new Thread(() => {
         Thread.currentThread.interrupt()
         writer.write(event)
@@ -155,9 +155,37 @@ class AuditWriterSuite extends AnyFunSuite {
     assert(fixture.files.size == 1)
   }
 
+  test("a file is followed by a new one with the first event after its time") {
+    val fixture = new AuditFixture
+    Using.resource(new AuditWriter(fixture.spool, AuditRules(required = true, fileSeconds = 1))) { writer =>
+      writer.write(event)
+      writer.write(event)
+      assert(fixture.files.size == 1)
+      Thread.sleep(1100)
+      writer.write(event)
+      assert(fixture.files.size == 2)
+      assert(fixture.ids == (1 to 3).map(n => s"${writer.driver}-$n"))
+      assert(canLock(fixture.files.head) && !canLock(fixture.files.last))
+    }
+  }
+
+  test("other rules hold from the next event on") {
+    val fixture = new AuditFixture
+    val writer = new AuditWriter(fixture.spool, AuditRules(required = false))
+    blockSpool(fixture)
+    writer.write(event)
+    assert(writer.lost == 1)
+    writer.follow(AuditRules(required = true))
+    intercept[IOException](writer.write(event))
+    writer.follow(AuditRules(required = false))
+    writer.write(event)
+    assert(writer.lost == 2)
+    writer.close()
+  }
+
   test("where a file or the folder is removed or cut while in use, the next event is in a new file") {
     val fixture = new AuditFixture
-    Using.resource(new AuditWriter(fixture.spool, required = true)) { writer =>
+    Using.resource(new AuditWriter(fixture.spool, AuditRules(required = true))) { writer =>
       def cut(): Unit = Using.resource(FileChannel.open(fixture.root.resolve("cut"), StandardOpenOption.WRITE))(
         _.truncate(10)): Unit
       Files.delete(fixture.files.head) // empty yet
@@ -179,11 +207,11 @@ class AuditWriterSuite extends AnyFunSuite {
     val fixture = new AuditFixture
     Files.writeString(fixture.root.resolve("file"), "")
     val start = intercept[IOException] {
-      new AuditWriter(fixture.root.resolve("file/spool"), required = true)
+      new AuditWriter(fixture.root.resolve("file/spool"), AuditRules(required = true))
     }
     assert(start.getMessage.matches("The audit trail in `.*/file/spool` can't be written: .+ Hint: .+"))
 
-    val writer = new AuditWriter(fixture.spool, required = true)
+    val writer = new AuditWriter(fixture.spool, AuditRules(required = true))
     blockSpool(fixture)
     intercept[IOException](writer.write(event))
     unblockSpool(fixture)
@@ -196,7 +224,7 @@ class AuditWriterSuite extends AnyFunSuite {
   test("not required: what can't be written is counted, and writing goes on when it can") {
     val fixture = new AuditFixture
     Files.writeString(fixture.spool, "")
-    val writer = new AuditWriter(fixture.spool, required = false)
+    val writer = new AuditWriter(fixture.spool, AuditRules(required = false))
     writer.write(event)
     writer.write(event)
     assert(writer.lost == 2)
@@ -244,7 +272,7 @@ class AuditWriterSuite extends AnyFunSuite {
 
   test("writing takes at most 20 µs an event") {
     val fixture = new AuditFixture
-    val writer = new AuditWriter(fixture.spool, required = true)
+    val writer = new AuditWriter(fixture.spool, AuditRules(required = true))
     (1 to 20000).foreach(_ => writer.write(event))
     val times = Array.fill(100000) {
       val begin = System.nanoTime()
@@ -268,5 +296,8 @@ class AuditWriterSuite extends AnyFunSuite {
   private def unblockSpool(fixture: AuditFixture): Unit = Files.delete(fixture.spool)
 
   private def canLock(file: Path): Boolean =
-    Using.resource(FileChannel.open(file, StandardOpenOption.WRITE))(_.tryLock() != null)
+    Using.resource(FileChannel.open(file, StandardOpenOption.WRITE)) { channel =>
+      try channel.tryLock() != null
+      catch { case _: OverlappingFileLockException => false } // this process holds it
+    }
 }

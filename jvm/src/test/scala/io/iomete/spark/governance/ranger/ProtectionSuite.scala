@@ -240,6 +240,25 @@ class ProtectionSuite extends EngineSuite {
     assert(override_.masks("email") == MaskRule("email", Mask.Nullify, 101))
   }
 
+  test("a mask by tag holds beside an overriding grant by tag, where there are no policies but those of tags") {
+    val bundle = people
+      .tag(named("lake", "crm", "customers", "email"), "PII.EMAIL")
+      .tagPolicy(allow("iomete:select", "alice", tagged("PII.EMAIL")) + overriding, tagMask("MASK_HASH"))
+    val decision = read(bundle, "alice")
+    assert(decision.visible == Set("email"))
+    assert(decision.masks("email") == MaskRule("email", Mask.Hash, 101))
+  }
+
+  test("an overriding grant beats a denial by tag, also where another override excepts who asks") {
+    val excepting = Map("allowExceptions" -> Seq(item("select", "alice")))
+    val bundle = pii
+      .tagPolicy(deny("iomete:select", "group:public", tagged("PII.EMAIL")))
+      .policy(allow("select", "group:public", wholeTable("lake.crm.customers")) + overriding ++ excepting)
+      .policy(allow("select", "alice", email) + overriding)
+    assert(read(bundle, "alice").visible == columns.toSet)
+    assert(read(bundle, "bob").visible == columns.toSet)
+  }
+
   test("a row filter by tag covers tagged tables") {
     val bundle = granted
       .tag(named("lake", "crm"), "EU")

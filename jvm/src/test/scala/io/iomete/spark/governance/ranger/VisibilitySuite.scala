@@ -67,6 +67,40 @@ class VisibilitySuite extends EngineSuite {
     }
   }
 
+  test("a denial of one action leaves a table known on which another is granted") {
+    val both = allow("select", "alice", wholeTable("lake.crm.customers")) +
+      ("policyItems" -> Seq(item("select", "alice"), item("insert", "alice")))
+    val bundle = people.policy(both).policy(deny("select", "alice", named("lake", "crm", "*", "*")) + overriding)
+    withEngine(bundle) { engine =>
+      assert(engine.isAllowed("alice", "insert", customers) && engine.isKnown("alice", customers))
+      assert(engine.isNamespaceKnown("alice", "lake", "crm") && engine.isCatalogKnown("alice", "lake"))
+      assert(engine.read("alice", customers, columns).visible.isEmpty)
+    }
+  }
+
+  test("a denial of a namespace leaves those nested in it known, and so itself, by name") {
+    val bundle = people
+      .policy(allow("select", "alice", named("lake", "*", "*", "*")))
+      .policy(deny("all", "alice", named("lake", "crm", "*", "*")))
+    withEngine(bundle) { engine =>
+      assert(engine.isKnown("alice", ResourceNames.table("lake", Seq("crm", "eu"), "t")))
+      assert(engine.isNamespaceKnown("alice", "lake", "crm.eu") && engine.isNamespaceKnown("alice", "lake", "crm"))
+      assert(!engine.isKnown("alice", customers))
+    }
+  }
+
+  test("what a denial of all other namespaces excepts is known, and what it is in") {
+    val others = named("lake") + ("namespace" -> allBut("a.b")) + ("table" -> values("*")) + ("column" -> values("*"))
+    val bundle = people
+      .policy(allow("select", "alice", named("lake", "*", "*", "*")))
+      .policy(deny("all", "alice", others))
+    withEngine(bundle) { engine =>
+      assert(engine.isKnown("alice", ResourceNames.table("lake", Seq("a", "b"), "t")))
+      assert(engine.isNamespaceKnown("alice", "lake", "a.b") && engine.isNamespaceKnown("alice", "lake", "a"))
+      assert(!engine.isNamespaceKnown("alice", "lake", "c") && !engine.isKnown("alice", customers))
+    }
+  }
+
   test("administrators know everything") {
     withEngine(people) { engine =>
       assert(engine.isKnown("root", customers) && engine.isCatalogKnown("root", "x") && engine.isNamespaceKnown("root", "x", "y"))

@@ -1,0 +1,437 @@
+"""Why something is allowed or refused: which policies were asked, which one decided, and how.
+
+What decides is the evaluator; here its steps are gone through once more and put into words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from iomete.access import Verdict
+from iomete.governance.answers.explanation import (
+    ColumnSeen,
+    ConsideredPolicy,
+    Explanation,
+    Outcome,
+    ShownAs,
+    TagPath,
+)
+from iomete.governance.documents import PolicyType, Priority
+from iomete.governance.evaluator import Access, Evaluator, Rule, Said, Subject
+from iomete.governance.evaluator.matching import Asked, Match
+from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
+from iomete.governance.principal_names import ADMIN, EVERYONE
+from iomete.names import quote_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iomete.governance.evaluator import CompiledPolicy
+    from iomete.governance.evaluator.policies import Item
+    from iomete.governance.evaluator.tags import CarriedTag
+
+Parts = tuple[str, ...]
+
+
+class TagOrigins(Protocol):
+    """Tells where tags come from that nobody attached where they are."""
+
+    def origin_of(self, tag: str, attached_to: Sequence[str], /) -> tuple[str, ...]:
+        """Return the full names that a tag came through with the data, the first one first.
+
+        Args:
+            tag: Its name.
+            attached_to: Parts of the table or column that has it.
+        """
+
+
+class AttachedByHand:
+    """Tags that come with no data: each was attached where it is."""
+
+    def origin_of(self, tag: str, attached_to: Sequence[str], /) -> tuple[str, ...]:  # noqa: ARG002
+        """Return nothing."""
+        return ()
+
+
+class Explainer:
+    """Explains what an evaluator decides.
+
+    Args:
+        evaluator: What decides.
+        asleep: Policies that aren't in force at its moment.
+        origins: Where tags come from that came with the data.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        *,
+        asleep: Sequence[CompiledPolicy] = (),
+        origins: TagOrigins | None = None,
+    ) -> None:
+        self._evaluator = evaluator
+        self._asleep = asleep
+        self._origins = origins or AttachedByHand()
+
+    def explain(
+        self,
+        subject: Subject,
+        action: str,
+        parts: Parts,
+        *,
+        columns: Sequence[str] = (),
+        column: str | None = None,
+    ) -> Explanation:
+        """Explain whether an action is granted on a catalog, namespace, table or column.
+
+        Args:
+            subject: Who asks.
+            action: What for.
+            parts: Of the resource, in the spelling of policies.
+            columns: Those of a table that is read.
+            column: The column of a struct's field, with which the field is seen.
+        """
+        if subject.is_admin:
+            return self._of_admin(subject, action, written(parts))
+        if columns and action == "select":
+            return self._of_table(subject, parts, columns)
+        asked = parts if column is None else (*parts[:3], column)
+        found = self._evaluator.decide(subject, action, asked)
+        above = self._evaluator.denied_above(subject, action, asked)
+        is_read = action == "select" and len(parts) > 2
+        return Explanation(
+            principal=subject.name,
+            action=action,
+            resource=written(parts),
+            verdict=_verdict(found),
+            reason=self._reason(subject, action, written(parts), found, is_above=found == above),
+            policy=found.policy_id,
+            policies=self._considered(subject, action, asked, found),
+            mask=self._mask(subject, parts) if is_read and len(parts) > 3 else None,
+            filter=self._filter(subject, parts[:3]) if is_read else None,
+            version=self._evaluator.version,
+        )
+
+    def explain_path(self, subject: Subject, action: str, path: str) -> Explanation:
+        """Explain whether an action is granted on a path and all below it."""
+        if subject.is_admin:
+            return self._of_admin(subject, action, path)
+        found = self._evaluator.decide_path(subject, action, path)
+        on_path = self._evaluator.policies_on_path(subject, path)
+        policies = {policy.id: policy for policy in on_path}
+        if found.policy is not None:  # a denial of something below
+            policies.setdefault(found.policy.id, found.policy)
+        return Explanation(
+            principal=subject.name,
+            action=action,
+            resource=path,
+            verdict=_verdict(found),
+            reason=self._reason(subject, action, path, found),
+            policy=found.policy_id,
+            policies=_sorted(
+                self._consider(policy, subject, action, None, found, ())
+                for policy in policies.values()
+            ),
+            version=self._evaluator.version,
+        )
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    def _of_table(self, subject: Subject, table: Parts, columns: Sequence[str]) -> Explanation:
+        seen = [self._column(subject, table, column) for column in columns]
+        visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
+        hidden = [column.column for column in seen if column.verdict is Verdict.DENIED]
+        masked = [column.column for column in visible if column.mask]
+        deciding = {column.policy for column in seen if column.policy is not None}
+        considered: dict[int, ConsideredPolicy] = {}
+        for column in columns:
+            parts = (*table, column.lower())
+            found = self._decide_column(subject, parts)
+            for one in self._considered(subject, "select", parts, found):
+                known = considered.get(one.id)
+                if known is None or one.outcome is Outcome.DECIDES:
+                    considered[one.id] = one
+        name = written(table)
+        if not visible:
+            reason = f"`{subject.name}` may not select from `{name}`: no column of it is granted."
+            denied = next((c for c in considered.values() if c.says == "denies"), None)
+            if denied is not None:
+                reason = f"`{subject.name}` may not select from `{name}`: {denied}."
+        else:
+            reason = f"`{subject.name}` may select from `{name}`, by {_policies(deciding)}"
+            reason += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
+            reason += f"; masked: {', '.join(masked)}." if masked else "."
+        return Explanation(
+            principal=subject.name,
+            action="select",
+            resource=name,
+            verdict=Verdict.ALLOWED if visible else Verdict.DENIED,
+            reason=reason,
+            policy=next(iter(deciding)) if len(deciding) == 1 else None,
+            policies=_sorted(considered.values()),
+            filter=self._filter(subject, table),
+            columns=tuple(seen),
+            version=self._evaluator.version,
+        )
+
+    def _column(self, subject: Subject, table: Parts, column: str) -> ColumnSeen:
+        parts = (*table, column.lower())
+        found = self._decide_column(subject, parts)
+        return ColumnSeen(
+            column=column,
+            verdict=_verdict(found),
+            policy=found.policy_id,
+            mask=self._mask(subject, parts),
+        )
+
+    def _decide_column(self, subject: Subject, parts: Parts) -> Access:
+        above = self._evaluator.denied_above(subject, "select", parts)
+        return above or self._evaluator.access(subject, "select", parts)
+
+    # --- masks and filters -----------------------------------------------------------------------
+
+    def _mask(self, subject: Subject, parts: Parts) -> ShownAs | None:
+        denial = self._evaluator.access(subject, "select", parts)
+        if "." in parts[3] and denial.is_denied and denial.policy is not None:
+            policy = denial.policy  # a field that is denied is null in its struct
+            return ShownAs(
+                expression="MASK_NULL", type="MASK_NULL", policy=policy.id, name=policy.name
+            )
+        rule = self._evaluator.mask(subject, parts)
+        found = mask_in_force(rule)
+        if rule is None or found is None:
+            return None
+        return self._shown(rule, subject, parts, found.type, found.text)
+
+    def _filter(self, subject: Subject, table: Parts) -> ShownAs | None:
+        rule = self._evaluator.row_filter(subject, table)
+        found = filter_in_force(rule)
+        if rule is None or found is None:
+            return None
+        return self._shown(rule, subject, table, "ROW_FILTER", found.predicate)
+
+    def _shown(
+        self, rule: Rule, subject: Subject, parts: Parts, kind: str, expression: str
+    ) -> ShownAs:
+        owner = self._evaluator.owner_of(parts)
+        return ShownAs(
+            expression=expression,
+            type=kind,
+            policy=rule.policy.id,
+            name=rule.policy.name,
+            through=self._way(rule.item, subject, owner),
+            tags=self._tag_paths(rule.policy, self._evaluator.tags.of(parts)),
+        )
+
+    # --- policies --------------------------------------------------------------------------------
+
+    def _considered(
+        self, subject: Subject, action: str, parts: Parts, found: Access
+    ) -> tuple[ConsideredPolicy, ...]:
+        evaluator = self._evaluator
+        owner = evaluator.owner_of(parts)
+        tags = evaluator.tags.of(parts)
+        kind = PolicyType.ACCESS
+        policies = {
+            policy.id: policy
+            for policy, _ in (
+                *evaluator.on_tags(kind, tags),
+                *evaluator.on_resource(kind, subject, parts, owner, below=False),
+            )
+        }
+        if found.policy is not None:  # a denial that stops above the resource
+            policies.setdefault(found.policy.id, found.policy)
+        considered = [
+            self._consider(policy, subject, action, owner, found, tags)
+            for policy in policies.values()
+        ]
+        considered += self._not_in_force(subject, action, parts, owner, tags)
+        return _sorted(considered)
+
+    def _consider(
+        self,
+        policy: CompiledPolicy,
+        subject: Subject,
+        action: str,
+        owner: str | None,
+        found: Access,
+        tags: Sequence[CarriedTag],
+    ) -> ConsideredPolicy:
+        said = policy.says(action, subject, owner)
+        outcome, why = self._outcome(policy, said, subject, action, owner, found)
+        item = _item(policy, said, action, subject, owner)
+        return ConsideredPolicy(
+            id=policy.id,
+            name=policy.name,
+            says="" if said is Said.NOTHING else str(said),
+            priority=Priority(policy.priority).name.lower(),
+            outcome=outcome,
+            why=why,
+            through=() if item is None else self._way(item, subject, owner),
+            tags=self._tag_paths(policy, tags),
+        )
+
+    def _outcome(
+        self,
+        policy: CompiledPolicy,
+        said: Said,
+        subject: Subject,
+        action: str,
+        owner: str | None,
+        found: Access,
+    ) -> tuple[Outcome, str]:
+        winner = found.policy
+        if said is Said.NOTHING or winner is None:
+            return Outcome.SAYS_NOTHING, _silence(policy, action, subject, owner)
+        if policy is winner:
+            item = _item(policy, said, action, subject, owner)
+            whom = "whoever it doesn't allow" if item is None else self._whom(item, subject, owner)
+            return Outcome.DECIDES, f"it {said} `{action}` to {whom}"
+        if said is found.said:
+            return Outcome.AGREES, f"it says the same as policy {winner.id}, which is asked first"
+        if winner.priority > policy.priority:
+            return Outcome.LOSES, f"policy {winner.id} has priority override, and is asked first"
+        if found.is_denied:
+            return Outcome.LOSES, f"policy {winner.id} denies it, which beats a grant"
+        return Outcome.LOSES, f"policy {winner.id} is asked first"
+
+    def _not_in_force(
+        self,
+        subject: Subject,
+        action: str,
+        parts: Parts,
+        owner: str | None,
+        tags: Sequence[CarriedTag],
+    ) -> list[ConsideredPolicy]:
+        asked = Asked(user=subject.name, owner=owner)
+        carried = {tag.tag for tag in tags}
+        considered = []
+        for policy in self._asleep:
+            is_on = policy.match(parts, asked).covers or any(
+                policy.is_on_tag(tag) for tag in carried
+            )
+            said = policy.says(action, subject, owner)
+            if policy.kind is PolicyType.ACCESS and is_on and said is not Said.NOTHING:
+                considered.append(
+                    ConsideredPolicy(
+                        id=policy.id,
+                        name=policy.name,
+                        says=str(said),
+                        priority=Priority(policy.priority).name.lower(),
+                        outcome=Outcome.NOT_IN_FORCE,
+                        why="its validity schedule excludes this time",
+                        tags=self._tag_paths(policy, tags),
+                    )
+                )
+        return considered
+
+    def _tag_paths(self, policy: CompiledPolicy, tags: Iterable[CarriedTag]) -> tuple[TagPath, ...]:
+        return tuple(
+            TagPath(
+                tag=carried.tag,
+                attached_to=written(carried.on),
+                through=self._origins.origin_of(carried.tag, carried.on),
+            )
+            for carried in tags
+            if policy.is_on_tag(carried.tag) and carried.match is not Match.BELOW
+        )
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def _of_admin(self, subject: Subject, action: str, resource: str) -> Explanation:
+        way = self._evaluator.contents.memberships.path(subject.name, str(ADMIN))
+        through = f" through {', '.join(way[1:-1])}" if len(way) > 2 else ""
+        ids = self._evaluator.admin_policies
+        return Explanation(
+            principal=subject.name,
+            action=action,
+            resource=resource,
+            verdict=Verdict.ALLOWED,
+            reason=f"`{subject.name}` may {action} `{resource}`: a holder of the role "
+            f"`admin`{through}, whom policies don't reach.",
+            policy=ids[0] if ids else None,
+            version=self._evaluator.version,
+        )
+
+    def _reason(
+        self,
+        subject: Subject,
+        action: str,
+        resource: str,
+        found: Access,
+        *,
+        is_above: bool = False,
+    ) -> str:
+        may = "may" if found.is_allowed else "may not"
+        start = f"`{subject.name}` {may} {action} `{resource}`"
+        if found.policy is None:
+            return f"{start}: no policy grants it."
+        by = f"policy {found.policy.id} `{found.policy.name}`"
+        where = " on what holds it" if is_above and found.is_denied else ""
+        return f"{start}: {by} {found.said} it{where}."
+
+    def _way(self, item: Item, subject: Subject, owner: str | None) -> tuple[str, ...]:
+        """Return the shortest way from a principal to whom an item names."""
+        if item.is_for_owner and subject.name == owner:
+            return (f"user:{subject.name}", "{OWNER}")
+        memberships = self._evaluator.contents.memberships
+        ways = [
+            memberships.path(subject.name, key)
+            for key in sorted(item.keys & subject.keys)
+            if key != str(EVERYONE)
+        ]
+        ways = [way for way in ways if way]
+        if ways:
+            return min(ways, key=len)
+        return (f"user:{subject.name}", str(EVERYONE)) if item.is_for_all else ()
+
+    def _whom(self, item: Item, subject: Subject, owner: str | None) -> str:
+        way = self._way(item, subject, owner)
+        if not way:
+            return f"`{subject.name}`"
+        if way[-1] == str(EVERYONE):
+            return "everyone"
+        if len(way) < 3:
+            return f"`{way[-1]}`"
+        return f"`{way[-1]}`, by way of {', '.join(way[1:-1])}"
+
+
+def written(parts: Parts) -> str:
+    """Return a resource's full name from its parts as policies have them."""
+    if len(parts) < 2:
+        return quote_parts(parts)
+    path = parts[3].split(".") if len(parts) > 3 else []
+    return quote_parts((parts[0], *parts[1].split("."), *parts[2:3], *path))
+
+
+def _item(
+    policy: CompiledPolicy, said: Said, action: str, subject: Subject, owner: str | None
+) -> Item | None:
+    items = policy.denials if said is Said.DENIES else policy.items
+    return next(
+        (item for item in items if action in item.actions and item.is_for(subject, owner)), None
+    )
+
+
+def _silence(policy: CompiledPolicy, action: str, subject: Subject, owner: str | None) -> str:
+    items = (*policy.items, *policy.denials)
+    about = [item for item in items if action in item.actions]
+    if not about:
+        return f"it isn't about `{action}`"
+    if any(item.is_for(subject, owner) for item in about):
+        return f"it excepts `{subject.name}`"
+    return f"it isn't for `{subject.name}`"
+
+
+def _verdict(found: Access) -> Verdict:
+    return Verdict.ALLOWED if found.is_allowed else Verdict.DENIED
+
+
+def _sorted(policies: Iterable[ConsideredPolicy]) -> tuple[ConsideredPolicy, ...]:
+    rank = {outcome: place for place, outcome in enumerate(Outcome)}
+    return tuple(sorted(policies, key=lambda policy: rank[policy.outcome]))
+
+
+def _policies(ids: Iterable[int]) -> str:
+    listed = ", ".join(map(str, sorted(ids)))
+    return f"policy {listed}" if "," not in listed else f"policies {listed}"

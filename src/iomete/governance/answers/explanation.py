@@ -1,0 +1,145 @@
+"""What an explanation says, as data and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from iomete.access import Verdict
+
+
+class Outcome(StrEnum):
+    """What became of a policy that is on what was asked about."""
+
+    DECIDES = "decides"
+    LOSES = "loses"
+    """It says something else than the policy that decides, which is stronger."""
+    AGREES = "agrees"
+    """It says the same as the policy that decides, and is asked later."""
+    SAYS_NOTHING = "says nothing"
+    """It is for others, about other actions, or excepts the principal."""
+    NOT_IN_FORCE = "not in force"
+    """It would have something to say at another time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagPath:
+    """How a tag reaches a resource.
+
+    `attached_to` is the full name that it is attached to: the resource itself, or what holds it.
+    `through` are the resources that it came from with the data, the first one first; empty where a
+    person attached it.
+    """
+
+    tag: str
+    attached_to: str
+    through: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.through:
+            return f"tag `{self.tag}` on `{self.attached_to}`, from {' by '.join(self.through)}"
+        return f"tag `{self.tag}` on `{self.attached_to}`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsideredPolicy:
+    """A policy that is on what was asked about, and what became of it.
+
+    `says` is `grants`, `denies`, `masks` or `filters`, or empty where it says nothing to the
+    principal. `why` tells what became of it, in words. `through` is the way from the principal to
+    whom it names, `user:alice`, `group:analysts`; `tags` are those that it is on.
+    """
+
+    id: int
+    name: str
+    says: str
+    priority: str
+    outcome: Outcome
+    why: str
+    through: tuple[str, ...] = ()
+    tags: tuple[TagPath, ...] = ()
+
+    def __str__(self) -> str:
+        return f"policy {self.id} `{self.name}` {self.outcome}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownAs:
+    """What a principal sees of values, or of rows: a mask, or a row filter.
+
+    `expression` is the mask type with its parameter, `MASK_SHOW_LAST(4)`, or the predicate.
+    """
+
+    expression: str
+    type: str
+    policy: int
+    name: str
+    through: tuple[str, ...] = ()
+    tags: tuple[TagPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSeen:
+    """One column of a table as a principal sees it: whether at all, by which policy, masked how."""
+
+    column: str
+    verdict: Verdict
+    policy: int | None
+    mask: ShownAs | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Whether a principal may do something, and why.
+
+    `resource` is a full name, or a path. `policy` is the id of the policy that decided; None where
+    none has anything to say, or where no policy is asked. `policies` are all that are on the
+    resource: the one that decided first, then those for the principal, in the order that they are
+    asked in. `mask` is that of a column, `filter` that of its table, for `select`. `columns` are
+    those of a table, in its order. `version` is the one of governance that was asked.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    verdict: Verdict
+    reason: str
+    policy: int | None
+    policies: tuple[ConsideredPolicy, ...] = ()
+    mask: ShownAs | None = None
+    filter: ShownAs | None = None
+    columns: tuple[ColumnSeen, ...] = ()
+    version: int = 0
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the principal may."""
+        return self.verdict is Verdict.ALLOWED
+
+    @property
+    def deciding(self) -> tuple[int, ...]:
+        """Ids of the access policies that decided, sorted; for a table those of all its columns."""
+        ids = {column.policy for column in self.columns} if self.columns else {self.policy}
+        return tuple(sorted(found for found in ids if found is not None))
+
+    @property
+    def text(self) -> str:
+        """All of it in words, over several lines."""
+        lines = [self.reason]
+        if self.mask is not None:
+            lines.append(f"  masked: {self.mask.expression} by policy {_named(self.mask)}")
+        if self.filter is not None:
+            lines.append(f"  rows: {self.filter.expression} by policy {_named(self.filter)}")
+        for column in self.columns:
+            shown = f", masked: {column.mask.expression}" if column.mask else ""
+            by = "" if column.policy is None else f" by policy {column.policy}"
+            lines.append(f"  column `{column.column}`: {column.verdict}{by}{shown}")
+        lines += [f"  {policy}" for policy in self.policies]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _named(shown: ShownAs) -> str:
+    return f"{shown.policy} `{shown.name}`"

@@ -1,0 +1,333 @@
+"""What is wrong, or may be, with policies, tags and principals as they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.audience import Audience
+from iomete.governance.answers.explaining import written
+from iomete.governance.answers.rights import columns_in_question, parts_of_audience
+from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS
+from iomete.governance.documents import PolicyType
+from iomete.governance.evaluator.evaluator import TABLE_ACTIONS
+from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from iomete.governance.answers.metadata import Metadata
+    from iomete.governance.evaluator import CompiledPolicy, PolicyBook
+    from iomete.governance.evaluator.decisions import AboutTable
+    from iomete.governance.evaluator.resource_names import Parts
+
+_ANY_COLUMN = "\x01any"
+_FIRST_OF_USERS = 100
+_BUILT_IN = frozenset({str(ADMIN), str(AUDITOR), str(EVERYONE)})
+
+
+class FindingKind(StrEnum):
+    """Kinds of findings."""
+
+    UNUSED = "unused"
+    """Nothing that exists is under the policy, nobody is meant by it, or its time is over."""
+    SHADOWED = "shadowed"
+    """Wherever the policy has something to say, a stronger one says otherwise."""
+    REDUNDANT = "redundant"
+    """Nothing would change without it: others that are asked first say the same, or beat it."""
+    OVER_BROAD = "over-broad"
+    """A grant of much to many: everyone in a whole catalog, or all rights in it."""
+    UNMASKED_TAG = "unmasked tag"
+    """A column has a tag, somebody reads it, and no mask is on the column or the tag."""
+    ORPHANED_PRINCIPAL = "orphaned principal"
+    """A group or role without members, or a user whom nothing reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to look at.
+
+    `subject` is what it is about: a policy's name, a column, a principal. `policy` is the policy's
+    id, `others` are those of the policies that are the reason.
+    """
+
+    kind: FindingKind
+    subject: str
+    message: str
+    policy: int | None = None
+    others: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+def find_findings(book: PolicyBook, metadata: Metadata, moment: datetime) -> list[Finding]:
+    """Return what is wrong, or may be, with what is in force at a moment.
+
+    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    """
+    return list(_Inspection(book, metadata, moment).findings())
+
+
+class _Uses:
+    """What became of a policy wherever it is on something that exists."""
+
+    def __init__(self) -> None:
+        self.is_on_something = False
+        self.decides = False
+        self.agreeing: set[int] = set()
+        self.beating: set[int] = set()
+
+
+class _Inspection:
+    def __init__(self, book: PolicyBook, metadata: Metadata, moment: datetime) -> None:
+        self._book = book
+        self._moment = moment
+        self._evaluator = book.at(moment)
+        self._metadata = metadata
+        self._audience = Audience(book.contents)
+        self._uses: dict[int, _Uses] = defaultdict(_Uses)
+        self._unmasked: list[Finding] = []
+        self._judged: set[tuple[object, ...]] = set()
+
+    def findings(self) -> Iterator[Finding]:
+        for name in self._metadata.list_tables():
+            self._look_at(name, table_parts(name))
+        yield from self._of_policies()
+        yield from self._unmasked
+        yield from self._of_principals()
+
+    # --- tables -----------------------------------------------------------------------------------
+
+    def _look_at(self, name: Sequence[str], table: Parts) -> None:
+        evaluator = self._evaluator
+        about = evaluator.about(table)
+        for policy_id in about.policies:
+            self._uses[policy_id].is_on_something = True
+        columns = columns_in_question(about, self._metadata, name)
+        self._look_for_unmasked(about, table)
+        key: tuple[object, ...] = (about.signature, columns, evaluator.owner_of(table))
+        if any(policy.fills_names for policy in about.policies.values()):
+            key = (*key, table)
+        if key in self._judged:
+            return
+        self._judged.add(key)
+        for users in parts_of_audience(evaluator, self._audience, about, table):
+            self._judge(self._audience.first(users), table, columns)
+
+    def _judge(self, name: str, table: Parts, columns: Sequence[str]) -> None:
+        """Note which policies decide for a user, and which would but for those."""
+        evaluator = self._evaluator
+        subject = evaluator.subject(name)
+        if subject is None:
+            return
+        owner = evaluator.owner_of(table)
+        questions = [("select", (*table, _real(column))) for column in columns]
+        questions += [(action, table) for action in ACTIONS_BUT_SELECT]
+        for action, parts in questions:
+            found = evaluator.decide(subject, action, parts)
+            if found.policy is None:
+                continue
+            self._uses[found.policy.id].decides = True
+            tags = evaluator.tags.of(parts)
+            for policy, _ in (
+                *evaluator.on_tags(PolicyType.ACCESS, tags),
+                *evaluator.on_resource(PolicyType.ACCESS, subject, parts, owner, below=False),
+            ):
+                said = policy.says(action, subject, owner)
+                if policy is not found.policy and said is not said.NOTHING:
+                    uses = self._uses[policy.id]
+                    (uses.agreeing if said is found.said else uses.beating).add(found.policy.id)
+        for kind, places in (
+            (PolicyType.MASK, [(*table, _real(column)) for column in columns]),
+            (PolicyType.ROW_FILTER, [table]),
+        ):
+            for parts in places:
+                self._judge_rules(kind, name, parts)
+
+    def _judge_rules(self, kind: PolicyType, name: str, parts: Parts) -> None:
+        evaluator = self._evaluator
+        subject = evaluator.subject(name)
+        if subject is None:
+            return
+        rule = (evaluator.mask if kind is PolicyType.MASK else evaluator.row_filter)(subject, parts)
+        if rule is None:
+            return
+        self._uses[rule.policy.id].decides = True
+        owner = evaluator.owner_of(parts)
+        for policy, _ in (
+            *evaluator.on_tags(kind, evaluator.tags.of(parts)),
+            *evaluator.on_resource(kind, subject, parts, owner, below=False),
+        ):
+            item = policy.item_for(subject, owner)
+            if policy is rule.policy or item is None:
+                continue
+            same = (item.mask, item.value) == (rule.item.mask, rule.item.value)
+            uses = self._uses[policy.id]
+            (uses.agreeing if same else uses.beating).add(rule.policy.id)
+
+    def _look_for_unmasked(self, about: AboutTable, table: Parts) -> None:
+        for carried in about.tags:
+            if len(carried.on) < 4 or carried.on[:3] != table:
+                continue
+            masks = [
+                policy
+                for policy in about.policies.values()
+                if policy.kind is PolicyType.MASK
+                and (policy.is_on_tag(carried.tag) or _names_column(policy, carried.on))
+            ]
+            if not masks and self._is_read(carried.on):
+                name = written(carried.on)
+                self._unmasked.append(
+                    Finding(
+                        kind=FindingKind.UNMASKED_TAG,
+                        subject=name,
+                        message=f"`{name}` has tag `{carried.tag}`, users read it, and no mask is "
+                        "on the column or the tag.",
+                    )
+                )
+
+    def _is_read(self, column: Parts) -> bool:
+        evaluator = self._evaluator
+        about = evaluator.about(column[:3])
+        for users in parts_of_audience(evaluator, self._audience, about, column[:3]):
+            subject = evaluator.subject(self._audience.first(users))
+            if subject is not None and evaluator.decide(subject, "select", column).is_allowed:
+                return True
+        return False
+
+    # --- policies ---------------------------------------------------------------------------------
+
+    def _of_policies(self) -> Iterator[Finding]:
+        for policy in self._book.policies:
+            if policy.id < _FIRST_OF_USERS:
+                continue
+            reason = self._why_unused(policy)
+            if reason:
+                yield self._finding(FindingKind.UNUSED, policy, reason)
+                continue
+            yield from self._of_uses(policy)
+            if reason := _why_broad(policy):
+                yield self._finding(FindingKind.OVER_BROAD, policy, reason)
+
+    def _why_unused(self, policy: CompiledPolicy) -> str | None:
+        if policy.schedules and all(_is_over(one.ends, self._moment) for one in policy.schedules):
+            return "its time is over"
+        audience = self._audience
+        if not policy.denies_all_else and not any(
+            audience.of_item(item) or item.is_for_owner for item in (*policy.items, *policy.denials)
+        ):
+            return "no enabled user is meant by it"
+        is_on_paths = any(one.path for one in policy.resources)
+        is_above = any(0 < len(one.levels) < 3 for one in policy.resources)
+        is_asleep = policy not in self._evaluator.policies
+        if is_on_paths or is_above or is_asleep or self._uses[policy.id].is_on_something:
+            return None
+        return "no table or view that exists is under it"
+
+    def _of_uses(self, policy: CompiledPolicy) -> Iterator[Finding]:
+        uses = self._uses[policy.id]
+        if uses.decides or not (uses.beating or uses.agreeing) or _reaches_further(policy):
+            return
+        others = tuple(sorted(uses.beating | uses.agreeing))
+        by = ", ".join(map(str, others))
+        if uses.agreeing:
+            message = f"nothing would change without it, for policies {by}"
+            yield self._finding(FindingKind.REDUNDANT, policy, message, others)
+        else:
+            message = f"it never counts: policies {by} are stronger wherever it is"
+            yield self._finding(FindingKind.SHADOWED, policy, message, others)
+
+    @staticmethod
+    def _finding(
+        kind: FindingKind, policy: CompiledPolicy, reason: str, others: tuple[int, ...] = ()
+    ) -> Finding:
+        return Finding(
+            kind=kind,
+            subject=policy.name,
+            message=f"policy {policy.id} `{policy.name}`: {reason}.",
+            policy=policy.id,
+            others=others,
+        )
+
+    # --- principals -------------------------------------------------------------------------------
+
+    def _of_principals(self) -> Iterator[Finding]:
+        contents = self._book.contents
+        named = {key for p in self._book.policies for item in p.all_items for key in item.keys}
+        with_members = {
+            above for all_above in contents.memberships.direct.values() for above in all_above
+        }
+        for key in sorted(contents.containers):
+            if key not in with_members and key not in _BUILT_IN:
+                yield _orphan(key, f"`{key}` has no members")
+        for name in sorted(contents.users):
+            keys = contents.memberships.keys_of(name) - {str(EVERYONE)}
+            has_rights = keys & (named | {str(ADMIN), str(AUDITOR)})
+            if not contents.users[name].enabled:
+                if has_rights - {str(ADMIN), str(AUDITOR)} and f"user:{name}" in named:
+                    yield _orphan(
+                        f"user:{name}", f"`user:{name}` is disabled, and policies name it"
+                    )
+            elif not has_rights:
+                yield _orphan(
+                    f"user:{name}",
+                    f"`user:{name}` is in no group or role that policies name, and named by none",
+                )
+
+
+def _orphan(key: str, reason: str) -> Finding:
+    return Finding(kind=FindingKind.ORPHANED_PRINCIPAL, subject=key, message=f"{reason}.")
+
+
+def _is_over(ends: datetime | None, moment: datetime) -> bool:
+    return ends is not None and ends < moment
+
+
+def _why_broad(policy: CompiledPolicy) -> str | None:
+    if policy.kind is not PolicyType.ACCESS or policy.is_tagged:
+        return None
+    for resources in policy.resources:
+        is_whole_catalog = len(resources.levels) > 2 and all(
+            values.is_any and not values.excludes for values in resources.levels[1:]
+        )
+        if not is_whole_catalog:
+            continue
+        for item in policy.items:
+            if item.is_for_all:
+                return f"it grants {_listed(item.actions)} in a whole catalog to everyone"
+            if item.actions.issuperset(TABLE_ACTIONS):
+                return "it grants every action in a whole catalog"
+    return None
+
+
+def _listed(actions: Iterable[str]) -> str:
+    return ", ".join(f"`{action}`" for action in sorted(actions))
+
+
+def _reaches_further(policy: CompiledPolicy) -> bool:
+    """Tell whether it is for what isn't listed: paths, namespaces, names yet to come."""
+    return (
+        any(
+            one.path is not None or len(one.levels) < 3 or any(v.is_any for v in one.levels[:3])
+            for one in policy.resources
+        )
+        and not policy.is_tagged
+    )
+
+
+def _names_column(policy: CompiledPolicy, column: Parts) -> bool:
+    return any(
+        len(resources.levels) > 3
+        and resources.may_be_on(column[:3])
+        and resources.levels[3].may_match(column[3])
+        for resources in policy.resources
+    )
+
+
+def _real(column: str) -> str:
+    return _ANY_COLUMN if column == OTHER_COLUMNS else column

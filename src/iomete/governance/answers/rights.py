@@ -1,0 +1,170 @@
+"""Who may do something with a resource, and what somebody may do with which resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.explaining import written
+from iomete.governance.answers.sight import OTHER_COLUMNS, Sight, sight_of, told_apart
+from iomete.governance.evaluator.resource_names import table_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iomete.governance.answers.audience import Audience
+    from iomete.governance.answers.explaining import Explainer
+    from iomete.governance.answers.explanation import ShownAs
+    from iomete.governance.answers.metadata import Metadata
+    from iomete.governance.evaluator import Evaluator, Subject
+    from iomete.governance.evaluator.decisions import AboutTable
+    from iomete.governance.evaluator.resource_names import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A user who may do something: by which policy and by way of what, and what of it they see.
+
+    `policy` is the id of the policy that grants it. `through` begins with the user, and ends with
+    whom the policy names; for an admin with the role `admin`.
+    """
+
+    principal: str
+    policy: int | None
+    through: tuple[str, ...]
+    reason: str
+    mask: ShownAs | None = None
+    filter: ShownAs | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """What a user may do with one table or view.
+
+    `columns` are the columns that policies or tags name and that the user sees, by the mask of each
+    (None: as it is); `*` stands for all others. `filter` is the predicate of the rows they see.
+    """
+
+    resource: str
+    actions: tuple[str, ...]
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    filter: str | None = None
+
+
+def holders_of(
+    explainer: Explainer, evaluator: Evaluator, action: str, parts: Parts, columns: Sequence[str]
+) -> list[Holder]:
+    """Return the users who may do something with a resource, sorted by name.
+
+    For `select` on a table it is enough to see one of its columns.
+    """
+    found = []
+    for name in sorted(evaluator.contents.users):
+        subject = evaluator.subject(name)
+        if subject is None or not _may(evaluator, subject, action, parts, columns):
+            continue
+        explained = explainer.explain(subject, action, parts, columns=columns)
+        through = explained.policies[0].through if explained.policies else ()
+        if subject.is_admin:
+            through = evaluator.contents.memberships.path(name, "role:admin")
+        found.append(
+            Holder(
+                principal=name,
+                policy=explained.policy,
+                through=through,
+                reason=explained.reason,
+                mask=explained.mask,
+                filter=explained.filter,
+            )
+        )
+    return found
+
+
+def holders_of_path(
+    explainer: Explainer, evaluator: Evaluator, action: str, path: str
+) -> list[Holder]:
+    """Return the users who may do something with a path and all below it, sorted by name."""
+    found = []
+    for name in sorted(evaluator.contents.users):
+        subject = evaluator.subject(name)
+        if subject is not None and evaluator.is_path_allowed(name, action, path):
+            explained = explainer.explain_path(subject, action, path)
+            through = explained.policies[0].through if explained.policies else ()
+            found.append(
+                Holder(
+                    principal=name,
+                    policy=explained.policy,
+                    through=through,
+                    reason=explained.reason,
+                )
+            )
+    return found
+
+
+def rights_of(evaluator: Evaluator, subject: Subject, metadata: Metadata) -> list[Right]:
+    """Return what a user may do with which tables, sorted by their names.
+
+    Tables that no policy tells apart are judged once.
+
+    Cost: one list of all tables.
+    """
+    known: dict[tuple[object, ...], Sight] = {}
+    found = []
+    for name in metadata.list_tables():
+        table = table_parts(name)
+        about = evaluator.about(table)
+        columns = columns_in_question(about, metadata, name)
+        key: tuple[object, ...] = (about.signature, columns, evaluator.owner_of(table))
+        if any(policy.fills_names for policy in about.policies.values()):
+            key = (*key, table)
+        if key not in known:
+            known[key] = sight_of(evaluator, subject, table, columns)
+        sight = known[key]
+        actions = sorted({*sight.actions, *(("select",) if sight.columns else ())})
+        if actions:
+            found.append(
+                Right(
+                    resource=written(table),
+                    actions=tuple(actions),
+                    columns=sight.columns,
+                    filter=sight.filter,
+                )
+            )
+    return sorted(found, key=lambda right: right.resource)
+
+
+def columns_in_question(
+    about: AboutTable, metadata: Metadata, name: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the columns of a table that may be decided differently, and `*` for the others."""
+    if about.has_column_patterns:
+        there = metadata.columns_of(name)
+        if there is not None:
+            return tuple(column.lower() for column in there)
+    return (*about.columns, OTHER_COLUMNS)
+
+
+def parts_of_audience(
+    evaluator: Evaluator, audience: Audience, about: AboutTable, table: Parts
+) -> list[int]:
+    """Return the users whom policies reach, in the parts that policies on a table tell apart."""
+    return told_apart(
+        audience,
+        audience.everyone,
+        tuple(about.policies.values()),
+        table,
+        evaluator.owner_of(table),
+    )
+
+
+def _may(
+    evaluator: Evaluator, subject: Subject, action: str, parts: Parts, columns: Sequence[str]
+) -> bool:
+    if subject.is_admin:
+        return True
+    if action == "select" and columns:
+        return any(
+            evaluator.decide(subject, action, (*parts, column.lower())).is_allowed
+            for column in columns
+        )
+    return evaluator.decide(subject, action, parts).is_allowed

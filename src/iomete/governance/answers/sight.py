@@ -1,0 +1,94 @@
+"""What one user may do with a table, and what they see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.audience import Audience, keys_named, split
+from iomete.governance.evaluator.evaluator import TABLE_ACTIONS
+from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
+    from iomete.governance.evaluator.resource_names import Parts
+
+OTHER_COLUMNS = "*"
+"""Stands for every column of a table that no policy and no tag singles out."""
+_ANY_COLUMN = "\x01any"
+ACTIONS_BUT_SELECT = tuple(action for action in TABLE_ACTIONS if action != "select")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a user may do with a table.
+
+    `columns` are those that they see, with the mask of each (None: as it is); `filter` is the
+    predicate of the rows that they see.
+    """
+
+    actions: frozenset[str] = frozenset()
+    columns: Mapping[str, str | None]
+    filter: str | None = None
+
+
+NOTHING = Sight(columns={})
+
+
+def sight_of(
+    evaluator: Evaluator,
+    subject: Subject | None,
+    table: Parts,
+    columns: Sequence[str],
+    actions: Iterable[str] = ACTIONS_BUT_SELECT,
+) -> Sight:
+    """Return what a user may do with a table.
+
+    Args:
+        evaluator: What decides.
+        subject: The user; None for one who has no rights.
+        table: Catalog, namespace, table.
+        columns: The columns that are asked about, in lower case, or `OTHER_COLUMNS`.
+        actions: The actions that are asked about, besides `select`.
+    """
+    if subject is None:
+        return NOTHING
+    if subject.is_admin:
+        return Sight(actions=frozenset(actions), columns=dict.fromkeys(columns))
+    seen: dict[str, str | None] = {}
+    for column in columns:
+        parts = (*table, _ANY_COLUMN if column == OTHER_COLUMNS else column)
+        if evaluator.decide(subject, "select", parts).is_allowed:
+            mask = mask_in_force(evaluator.mask(subject, parts))
+            seen[column] = None if mask is None else mask.text
+    found = filter_in_force(evaluator.row_filter(subject, table)) if seen else None
+    return Sight(
+        actions=frozenset(a for a in actions if evaluator.decide(subject, a, table).is_allowed),
+        columns=seen,
+        filter=None if found is None else found.predicate,
+    )
+
+
+def told_apart(
+    audience: Audience,
+    users: int,
+    policies: Sequence[CompiledPolicy],
+    table: Parts,
+    owner: str | None,
+) -> list[int]:
+    """Return the parts of a set of users that policies on a table tell apart.
+
+    Args:
+        audience: Who there is.
+        users: The users in question.
+        policies: All that can decide about the table.
+        table: Catalog, namespace, table.
+        owner: Of the table.
+    """
+    sets = [audience.having(key) for key in keys_named(policies)]
+    if owner is not None:
+        sets.append(audience.bit_of(owner))
+    sets += [audience.matching(policy, table, owner) for policy in policies if policy.fills_names]
+    return split(users, sets)

@@ -1,0 +1,452 @@
+"""What a change would do, told before it is made: who gains and loses what, on which tables.
+
+Nobody is judged twice who can't be told apart: users by the groups, roles and names that the
+policies of a table mention, tables by the policies, tags and owners that count for them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.audience import Audience, keys_named, split
+from iomete.governance.answers.explaining import written
+from iomete.governance.answers.rights import columns_in_question
+from iomete.governance.answers.sight import (
+    ACTIONS_BUT_SELECT,
+    OTHER_COLUMNS,
+    Sight,
+    sight_of,
+)
+from iomete.governance.evaluator.resource_names import table_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from iomete.governance.answers.metadata import Metadata
+    from iomete.governance.evaluator import CompiledPolicy, Evaluator
+    from iomete.governance.evaluator.decisions import AboutTable
+    from iomete.governance.evaluator.resource_names import Parts
+
+_EXAMPLES = 100
+_EXAMPLE_NAMES = 5
+
+
+class EffectKind(StrEnum):
+    """What a change does to a user's rights on a resource."""
+
+    GAIN = "gain"
+    LOSS = "loss"
+    MASK = "mask"
+    FILTER = "filter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What changes on one resource, for some users alike.
+
+    `resource` is the full name of a table or column, `lake.hr.salaries.*` all columns that no
+    policy or tag singles out; or a path, a namespace or a catalog. `count` is how many users it is
+    for, `principals` the first of them. `before` and `after` are masks or predicates; None is as
+    it is.
+    """
+
+    kind: EffectKind
+    action: str
+    resource: str
+    count: int
+    principals: tuple[str, ...]
+    before: str | None = None
+    after: str | None = None
+
+    @property
+    def who(self) -> str:
+        """The first of the users by name, and how many more there are."""
+        names = ", ".join(self.principals)
+        more = self.count - len(self.principals)
+        return f"{names} and {more} more" if more else names
+
+    def __str__(self) -> str:
+        who = self.who
+        match self.kind:
+            case EffectKind.GAIN:
+                masked = f", masked: {self.after}" if self.after else ""
+                return f"{who} may {self.action} {self.resource}{masked}"
+            case EffectKind.LOSS:
+                return f"{who} may no longer {self.action} {self.resource}"
+            case EffectKind.MASK:
+                return f"{self.resource} for {who}: {_shown(self.before)} -> {_shown(self.after)}"
+        return f"rows of {self.resource} for {who}: {_rows(self.before)} -> {_rows(self.after)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """Effects of one kind.
+
+    `count` is the number of rights, one a user, action and resource; `principals` and `resources`
+    are how many users and resources they are about; `examples` are the first of them.
+    """
+
+    count: int = 0
+    principals: int = 0
+    resources: int = 0
+    examples: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What a change would do, from one version of governance on.
+
+    `judged_tables` is how many tables there are, `judgements` how many answers were needed.
+    """
+
+    gains: Effects
+    losses: Effects
+    masks: Effects
+    filters: Effects
+    version: int
+    judged_tables: int
+    judged_principals: int
+    judgements: int = field(repr=False)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether nobody's rights change."""
+        return not any(one.count for one in (self.gains, self.losses, self.masks, self.filters))
+
+    @property
+    def text(self) -> str:
+        """All of it in words, over several lines."""
+        if self.changes_nothing:
+            return "Nobody's rights change."
+        lines = []
+        for name, found in (
+            ("gain", self.gains),
+            ("loss", self.losses),
+            ("changed mask", self.masks),
+            ("changed row filter", self.filters),
+        ):
+            if found.count:
+                lines.append(
+                    f"{_counted(found.count, name)}: {_counted(found.principals, 'principal')}, "
+                    f"{_counted(found.resources, 'resource')}"
+                )
+                lines += [f"  {effect}" for effect in found.examples]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def simulate(before: Evaluator, after: Evaluator, metadata: Metadata) -> Simulation:
+    """Return what changes for whom, if `after` decides instead of `before`.
+
+    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    """
+    return _Comparison(before, after, metadata).made()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One thing that changes on a table, for a set of users."""
+
+    kind: EffectKind
+    action: str
+    column: str | None
+    users: int
+    before: str | None = None
+    after: str | None = None
+
+
+class _Gathered:
+    """Effects of one kind, as they are found."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.users = 0
+        self.resources: set[str] = set()
+        self.examples: list[Effect] = []
+
+
+class _Comparison:
+    def __init__(self, before: Evaluator, after: Evaluator, metadata: Metadata) -> None:
+        self._before, self._after = before, after
+        self._metadata = metadata
+        names = sorted({*before.contents.users, *after.contents.users})
+        self._was = Audience(before.contents, names)
+        self._is = Audience(after.contents, names)
+        self._moved = self._users_that_moved()
+        self._changed = _changed_policies(before, after)
+        self._gathered: dict[EffectKind, _Gathered] = defaultdict(_Gathered)
+        self._known: dict[tuple[object, ...], list[_Change]] = {}
+        self._judgements = 0
+
+    def made(self) -> Simulation:
+        tables = [tuple(name) for name in self._metadata.list_tables()]
+        for name in tables:
+            table = table_parts(name)
+            self._gather(table, self._changes_of(name, table))
+        for parts in _containers(tables):
+            self._gather(parts, self._changes_of_container(parts))
+        self._gather_paths()
+        return Simulation(
+            gains=self._effects(EffectKind.GAIN),
+            losses=self._effects(EffectKind.LOSS),
+            masks=self._effects(EffectKind.MASK),
+            filters=self._effects(EffectKind.FILTER),
+            version=self._before.version,
+            judged_tables=len(tables),
+            judged_principals=len(self._was.names),
+            judgements=self._judgements,
+        )
+
+    # --- whom and what it can touch ---------------------------------------------------------------
+
+    def _users_that_moved(self) -> int:
+        """Return users who are in other groups, hold other roles, or are there no longer."""
+        moved = 0
+        for name in self._was.names:
+            if self._was.keys.get(name) != self._is.keys.get(name):
+                moved |= self._was.bit_of(name)
+        return moved
+
+    def _affected(
+        self, policies: Mapping[int, CompiledPolicy], owners: Sequence[str | None]
+    ) -> int:
+        affected = self._moved
+        for policy_id in policies.keys() & self._changed.keys():
+            for policy in self._changed[policy_id]:
+                for audience in (self._was, self._is):
+                    for owner in owners:
+                        affected |= audience.of_policy(policy, owner)
+        return affected
+
+    # --- tables -----------------------------------------------------------------------------------
+
+    def _changes_of(self, name: Sequence[str], table: Parts) -> list[_Change]:
+        was, now = self._before.about(table), self._after.about(table)
+        owners = (self._before.owner_of(table), self._after.owner_of(table))
+        if was.tags == now.tags and owners[0] == owners[1]:
+            affected = self._affected({**was.policies, **now.policies}, owners)
+        else:
+            affected = self._was.everyone | self._is.everyone
+        if not affected:
+            return []
+        policies = (*was.policies.values(), *now.policies.values())
+        columns = self._columns(was, now, name)
+        key: tuple[object, ...] = (was.signature, now.signature, columns, owners)
+        if any(policy.fills_names for policy in policies):
+            key = (*key, table)
+        if key not in self._known:
+            self._known[key] = self._compare(table, columns, policies, affected, owners)
+        return self._known[key]
+
+    def _columns(self, was: AboutTable, now: AboutTable, name: Sequence[str]) -> tuple[str, ...]:
+        one = columns_in_question(was, self._metadata, name)
+        other = columns_in_question(now, self._metadata, name)
+        if OTHER_COLUMNS not in one or OTHER_COLUMNS not in other:  # the table's real columns
+            return one if OTHER_COLUMNS not in one else other
+        return (*dict.fromkeys((*one[:-1], *other[:-1])), OTHER_COLUMNS)
+
+    def _compare(
+        self,
+        table: Parts,
+        columns: Sequence[str],
+        policies: Sequence[CompiledPolicy],
+        affected: int,
+        owners: Sequence[str | None],
+    ) -> list[_Change]:
+        actions = self._actions(policies)
+        found: dict[tuple[object, ...], int] = defaultdict(int)
+        for users in split(affected, self._sets(policies, table, owners)):
+            was = self._sight(self._before, self._was, users, table, columns, actions)
+            now = self._sight(self._after, self._is, users, table, columns, actions)
+            for change in _differences(was, now):
+                found[change] |= users
+        return [
+            _Change(kind, action, column, users, before, after)  # type: ignore[arg-type]
+            for (kind, action, column, before, after), users in found.items()
+        ]
+
+    def _sets(
+        self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
+    ) -> list[int]:
+        """Return the sets of users that policies on a table tell apart."""
+        unique = {id(policy): policy for policy in policies}.values()
+        keys = keys_named(unique)
+        sets = [audience.having(key) for audience in (self._was, self._is) for key in keys]
+        sets += [self._was.admins, self._is.admins, self._was.everyone, self._is.everyone]
+        sets += [self._was.bit_of(owner) for owner in owners if owner is not None]
+        sets += [
+            self._was.matching(policy, table, owner)
+            for policy in unique
+            if policy.fills_names
+            for owner in set(owners)
+        ]
+        return list(dict.fromkeys(sets))
+
+    def _sight(
+        self,
+        evaluator: Evaluator,
+        audience: Audience,
+        users: int,
+        table: Parts,
+        columns: Sequence[str],
+        actions: Sequence[str],
+    ) -> Sight:
+        self._judgements += 1
+        subject = evaluator.subject(audience.first(users))
+        return sight_of(evaluator, subject, table, columns, actions)
+
+    def _actions(self, policies: Iterable[CompiledPolicy]) -> tuple[str, ...]:
+        """Return the actions besides `select` that can change: all, where users have moved."""
+        if self._moved:
+            return ACTIONS_BUT_SELECT
+        named: set[str] = set()
+        for policy in policies:
+            for changed in self._changed.get(policy.id, ()):
+                for item in changed.all_items:
+                    named |= item.actions
+                if changed.denies_all_else:
+                    return ACTIONS_BUT_SELECT
+        return tuple(action for action in ACTIONS_BUT_SELECT if action in named)
+
+    # --- what isn't a table -----------------------------------------------------------------------
+
+    def _changes_of_container(self, parts: Parts) -> list[_Change]:
+        """Return what changes on a namespace or catalog itself; reading is on its tables."""
+        policies = {
+            policy.id: policy
+            for evaluator in (self._before, self._after)
+            for policy in evaluator.about_container(parts)
+        }
+        affected = self._affected(policies, (None,))
+        actions = self._actions(policies.values())
+        if not affected or not actions:
+            return []
+        listed = tuple(
+            policy
+            for evaluator in (self._before, self._after)
+            for policy in evaluator.about_container(parts)
+        )
+        return self._compare(parts, (), listed, affected, (None,))
+
+    def _gather_paths(self) -> None:
+        """Compare paths that changed policies name; what there is below them nobody lists."""
+        on_paths = {
+            value: None
+            for policies in self._changed.values()
+            for policy in policies
+            for resources in policy.document_resources
+            for value in resources.get("path", {}).get("values", ())
+            if "{" not in value and "*" not in value and "?" not in value
+        }
+        everyone = self._was.everyone | self._is.everyone | self._was.admins | self._is.admins
+        for path in on_paths:
+            for action in ("read", "write"):
+                gained = lost = 0
+                for name in self._was.members(everyone):
+                    before = self._before.is_path_allowed(name, action, path)
+                    after = self._after.is_path_allowed(name, action, path)
+                    gained |= self._was.bit_of(name) if after and not before else 0
+                    lost |= self._was.bit_of(name) if before and not after else 0
+                changes = [
+                    _Change(kind, action, None, users)
+                    for kind, users in ((EffectKind.GAIN, gained), (EffectKind.LOSS, lost))
+                    if users
+                ]
+                self._gather_named(path, changes)
+
+    # --- gathering --------------------------------------------------------------------------------
+
+    def _gather(self, parts: Parts, changes: Sequence[_Change]) -> None:
+        if changes:
+            self._gather_named(written(parts), changes)
+
+    def _gather_named(self, name: str, changes: Sequence[_Change]) -> None:
+        for change in changes:
+            gathered = self._gathered[change.kind]
+            gathered.count += change.users.bit_count()
+            gathered.users |= change.users
+            gathered.resources.add(name)
+            if len(gathered.examples) < _EXAMPLES:
+                gathered.examples.append(self._effect(name, change))
+
+    def _effect(self, name: str, change: _Change) -> Effect:
+        members = self._was.members(change.users)
+        return Effect(
+            kind=change.kind,
+            action=change.action,
+            resource=name if change.column is None else f"{name}.{change.column}",
+            count=change.users.bit_count(),
+            principals=tuple(name for name, _ in zip(members, range(_EXAMPLE_NAMES), strict=False)),
+            before=change.before,
+            after=change.after,
+        )
+
+    def _effects(self, kind: EffectKind) -> Effects:
+        found = self._gathered[kind]
+        return Effects(
+            count=found.count,
+            principals=found.users.bit_count(),
+            resources=len(found.resources),
+            examples=tuple(found.examples),
+        )
+
+
+def _differences(was: Sight, now: Sight) -> Iterable[tuple[object, ...]]:
+    """Give kind, action, column, and what was and is seen, of each difference."""
+    for action in now.actions - was.actions:
+        yield EffectKind.GAIN, action, None, None, None
+    for action in was.actions - now.actions:
+        yield EffectKind.LOSS, action, None, None, None
+    for column, mask in now.columns.items():
+        if column not in was.columns:
+            yield EffectKind.GAIN, "select", column, None, mask
+        elif was.columns[column] != mask:
+            yield EffectKind.MASK, "select", column, was.columns[column], mask
+    for column in was.columns:
+        if column not in now.columns:
+            yield EffectKind.LOSS, "select", column, was.columns[column], None
+    if was.columns and now.columns and was.filter != now.filter:
+        yield EffectKind.FILTER, "select", None, was.filter, now.filter
+
+
+def _changed_policies(before: Evaluator, after: Evaluator) -> dict[int, list[CompiledPolicy]]:
+    """Return the policies that are in force in one of two, or in both but otherwise."""
+    was = {policy.id: policy for policy in before.policies}
+    now = {policy.id: policy for policy in after.policies}
+    changed = {}
+    for policy_id in was.keys() | now.keys():
+        versions = [one[policy_id] for one in (was, now) if policy_id in one]
+        if len(versions) < 2 or versions[0].document != versions[1].document:
+            changed[policy_id] = versions
+    return changed
+
+
+def _containers(tables: Iterable[Sequence[str]]) -> list[Parts]:
+    """Return the catalogs and namespaces that hold tables, in the spelling of policies."""
+    found: dict[Parts, None] = {}
+    for name in tables:
+        catalog, namespace, _ = table_parts(name)
+        found[catalog,] = None
+        levels = namespace.split(".")
+        for depth in range(1, len(levels) + 1):
+            found[catalog, ".".join(levels[:depth])] = None
+    return sorted(found)
+
+
+def _counted(number: int, what: str) -> str:
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what}es" if what.endswith("s") else f"{number:,} {what}s"
+
+
+def _shown(mask: str | None) -> str:
+    return mask or "as it is"
+
+
+def _rows(predicate: str | None) -> str:
+    return predicate or "all"

@@ -1,0 +1,240 @@
+"""Makes plans, and carries them out: all of a plan in one transaction, or nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from iomete.errors import InvalidPlanError, PlanOutdatedError, PolicyFilesError
+from iomete.governance import counters
+from iomete.governance.as_code.folder import FileProblems
+from iomete.governance.as_code.ownership import owned_by
+from iomete.governance.as_code.plan import (
+    PlannedAction,
+    PlannedChange,
+    PolicyPlan,
+    compare,
+)
+from iomete.governance.as_code.references import note_absent_tables, note_missing, note_others
+from iomete.governance.checks import Problems
+from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
+from iomete.governance.documents import LABELS
+from iomete.governance.existence import check_against_tables
+from iomete.governance.interchange import RememberedChecks
+from iomete.governance.policy_records import (
+    Change,
+    Policy,
+    delete_policy,
+    find_policy,
+    insert_policy,
+    read_history,
+    read_policies,
+    replace_policy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from iomete.governance.administration import Administration
+    from iomete.governance.as_code.files import Declarations
+    from iomete.governance.checks import PolicyChecks
+
+_CALLER = 3
+"""Frames from a warning here to the caller of `lake.policies`."""
+
+_ACTIONS = {
+    PlannedAction.CREATE: "policy.create",
+    PlannedAction.UPDATE: "policy.update",
+    PlannedAction.ADOPT: "policy.update",
+    PlannedAction.DELETE: "policy.delete",
+}
+"""What is recorded of each, as of policies that are changed one by one."""
+
+_MOVED = (
+    "what it is on was renamed, and the policy has followed: write the new name into the file, or "
+    "this takes the policy back to the old one"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedPlan:
+    """What was done: names of policies, and the version of governance that they are in force at."""
+
+    version: int
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
+
+
+class PolicyApplier:
+    """Plans and applies policies of files, as one principal.
+
+    Args:
+        administration: Who asks, and the store.
+        checks: What changed policies are held to; None: tables aren't looked at.
+    """
+
+    def __init__(self, administration: Administration, checks: PolicyChecks | None) -> None:
+        self._administration = administration
+        self._checks = checks
+
+    def plan(self, declared: Declarations, *, adopt: bool) -> PolicyPlan:
+        """Return what has to change, so that the store says what the files say."""
+        store = self._administration.parts[0]
+        _refuse_without_policies(declared)
+        problems = FileProblems()
+        on = _resource(declared.project)
+        with self._administration.reading("policy.plan", on) as connection:
+            version = counters.read_version(connection) or 0
+            stored = {policy.name: policy for policy in read_policies(connection)}
+            note_missing(connection, declared.policies, problems)
+            note_others(declared.policies, stored, problems, project=declared.project, adopt=adopt)
+            changes, adopted, unchanged = compare(declared.policies, stored, declared.project)
+            changes = [_noted(connection, change) for change in changes]
+        if self._checks is not None:
+            changing = {change.name for change in changes}
+            there = (p for p in declared.policies if p.name in changing and not p.future)
+            note_absent_tables(there, self._checks, problems)
+        problems.raise_any()
+        return PolicyPlan(
+            lakehouse=store.identity().id,
+            version=version,
+            project=declared.project,
+            author=self._administration.author,
+            created_at=datetime.now(UTC),
+            changes=tuple(changes),
+            adopted=tuple(adopted),
+            unchanged=unchanged,
+        )
+
+    def apply(self, plan: PolicyPlan) -> AppliedPlan:
+        """Carry out a plan, in one transaction and one version of governance.
+
+        Raises:
+            InvalidPlanError: It was made for another lakehouse.
+            PlanOutdatedError: Something has changed since.
+            PolicyFilesError: A table or column that it names doesn't exist.
+        """
+        on = _resource(plan.project)
+        with self._administration.reading("policy.apply", on):
+            pass  # whoever may not gets no answer about what exists
+        ours = self._administration.parts[0].identity().id
+        if plan.lakehouse != ours:
+            raise InvalidPlanError(
+                f"The plan was made for lakehouse `{plan.lakehouse}`, and this is `{ours}`.",
+                hint="plan for this lakehouse",
+            )
+        self._check_tables(plan)
+        if plan.is_empty:
+            return AppliedPlan(version=self._administration.version())
+        with self._administration.changing("policy.apply", on, detail=plan.project) as connection:
+            _refuse_outdated(connection, plan)
+            stored = [self._carry_out(connection, change, plan) for change in _in_order(plan)]
+            changed = {change.name for change in plan.changes}
+            new = [policy for policy in stored if policy is not None and policy.name in changed]
+            conflicts = [(policy, find_conflicts(connection, policy)) for policy in new]
+        told: set[int] = set()
+        for policy, others in conflicts:
+            warn_of_conflicts(
+                policy, [other for other in others if other.id not in told], stacklevel=_CALLER
+            )
+            told.add(policy.id)
+        return AppliedPlan(
+            version=plan.version + 1,
+            created=_names(plan, PlannedAction.CREATE),
+            updated=_names(plan, PlannedAction.UPDATE),
+            deleted=_names(plan, PlannedAction.DELETE),
+            adopted=_names(plan, PlannedAction.ADOPT),
+        )
+
+    def _check_tables(self, plan: PolicyPlan) -> None:
+        """Hold what changes to tables, columns and SQL, as they are by now."""
+        if self._checks is None:
+            return
+        remembered = RememberedChecks(self._checks)
+        found: list[str] = []
+        for change in plan.changes:
+            if change.after is not None and not change.future:
+                problems = Problems()
+                check_against_tables(change.after, remembered, problems)
+                found += [f"{change.place}: policy `{change.name}`, {text}" for text in problems]
+        if found:
+            raise PolicyFilesError(
+                found, hint="correct the files and plan again; nothing was changed"
+            )
+
+    def _carry_out(
+        self, connection: sa.Connection, change: PlannedChange, plan: PolicyPlan
+    ) -> Policy | None:
+        author = self._administration.author
+        before = None if change.policy_id is None else find_policy(connection, change.policy_id)
+        if change.after is None:
+            if before is not None:
+                delete_policy(connection, before, author=author)
+                self._record(change, before)
+            return None
+        if before is None:
+            document = owned_by(change.after, plan.project)
+            policy = insert_policy(connection, document, author=author)
+        else:
+            labels = before.document.get(LABELS)
+            document = owned_by(change.after, plan.project, labels=labels)
+            policy = replace_policy(connection, before, document, author=author)
+            if before.on != policy.on:
+                self._record(change, before)
+        self._record(change, policy)
+        return policy
+
+    def _record(self, change: PlannedChange, policy: Policy) -> None:
+        action = _ACTIONS[change.action]
+        self._administration.concerns(policy.on, policy.id, action=action)
+
+
+def _refuse_without_policies(declared: Declarations) -> None:
+    """Refuse a folder of tests alone, which would be taken for one that wants no policies."""
+    if not declared.owns_policies:
+        raise PolicyFilesError(
+            [f"`{declared.folder}` holds tests, and no policies"],
+            hint="name the folder that holds the policies; for none at all, write `policies: []`",
+        )
+
+
+def _resource(project: str) -> str:
+    """Return what the audit trail says that a plan is about, where it names no policy."""
+    return f"policies:{project}"
+
+
+def _in_order(plan: PolicyPlan) -> Sequence[PlannedChange]:
+    """Return changes with deletions first."""
+    deletions = [c for c in plan.changes if c.action is PlannedAction.DELETE]
+    return [*deletions, *(c for c in plan.changes if c not in deletions), *plan.adopted]
+
+
+def _names(plan: PolicyPlan, action: PlannedAction) -> tuple[str, ...]:
+    return tuple(c.name for c in (*plan.changes, *plan.adopted) if c.action is action)
+
+
+def _refuse_outdated(connection: sa.Connection, plan: PolicyPlan) -> None:
+    version = counters.read_version(connection)
+    if version != plan.version:
+        raise PlanOutdatedError(
+            f"The plan was made at version {plan.version} of governance, which is at version "
+            f"{version} by now; nothing was changed.",
+            hint="plan again, and look at what is different",
+        )
+
+
+def _noted(connection: sa.Connection, change: PlannedChange) -> PlannedChange:
+    """Add that a policy is elsewhere than its file says since what it is on was renamed."""
+    if change.action is not PlannedAction.UPDATE or change.policy_id is None:
+        return change
+    moved_keys = {"on", "on_namespace", "columns", "except_columns", "filter_rows", "expression"}
+    if not any(field.key in moved_keys for field in change.fields):
+        return change
+    history = read_history(connection, change.policy_id)
+    is_moved = bool(history) and history[-1].change is Change.MOVED
+    return replace(change, note=_MOVED) if is_moved else change

@@ -1,0 +1,1 @@
+"""The audit trail: reported to a spool, taken into the store once, asked and let go there."""

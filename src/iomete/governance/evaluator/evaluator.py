@@ -1,0 +1,464 @@
+"""Decides as the policy engine in Spark does, without Spark: the same documents, the same answers.
+
+The questions are those of the Java side (`RangerPolicyEngine`, `Deciding`), and differential tests
+hold both to each other. Ranger's rules, as far as they show: policies of a higher priority are
+asked first; of one priority, a denial beats a grant, on tags and on resources alike; of masks and
+row filters the first counts.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iomete.governance.documents import PolicyType
+from iomete.governance.evaluator.decisions import (
+    NOTHING_SAID,
+    AboutTable,
+    Access,
+    ReadDecision,
+    Rule,
+    Said,
+)
+from iomete.governance.evaluator.index import ResourceIndex
+from iomete.governance.evaluator.matching import Asked, Match, is_wild
+from iomete.governance.evaluator.paths import canonical
+from iomete.governance.evaluator.policies import ACTIONS, CompiledPolicy
+from iomete.governance.evaluator.reading import NO_ROWS, Reading
+from iomete.governance.evaluator.resource_names import Parts, full_name_parts
+from iomete.governance.evaluator.subjects import Subject
+from iomete.governance.evaluator.table_rules import TableRules
+from iomete.governance.evaluator.tags import TagIndex, TagPolicies
+from iomete.governance.principal_names import ADMIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iomete.governance.evaluator.contents import Contents
+    from iomete.governance.evaluator.tags import CarriedTag
+
+TABLE_ACTIONS = tuple(action for action in ACTIONS if action not in ("read", "write"))
+_MAX_TABLES = 200_000
+"""Tables whose policies are kept; about a kilobyte each."""
+_FIRST_OF_USERS = 100
+_ANY_NAME = "\x01any"
+"""A name that nobody's policy singles out."""
+
+
+class Evaluator:
+    """Answers by what is in force at one moment. Names are spelled as policies spell them.
+
+    A resource is given by its parts: catalog, namespace (levels joined by dots), table, column; or
+    the first ones of these.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        access: Sequence[CompiledPolicy],
+        tag: Sequence[CompiledPolicy],
+        moment: datetime,
+    ) -> None:
+        self.contents = contents
+        self.moment = moment
+        self.policies = (*access, *tag)
+        self.tags = TagIndex(contents.attachments, moment)
+        self._on_resources = {
+            kind: ResourceIndex(p for p in access if p.kind is kind) for kind in PolicyType
+        }
+        self._on_tags = {kind: TagPolicies(p for p in tag if p.kind is kind) for kind in PolicyType}
+        self._owners = {full_name_parts(name): owner for name, owner in contents.owners.items()}
+        self._owned: dict[str, list[Parts]] = defaultdict(list)
+        for table, owner in self._owners.items():
+            self._owned[owner].append(table)
+        self._by_kind = {
+            kind: (self._on_resources[kind], self._on_tags[kind]) for kind in PolicyType
+        }
+        self._rules: dict[Parts, TableRules] = {}
+        self._on_paths = sorted(
+            (p for p in access if any(one.path for one in p.resources)),
+            key=lambda policy: policy.order,
+        )
+        self._subjects: dict[str, Subject | None] = {}
+        self._denies_above = any(
+            policy.has_deny and any(len(one.levels) in (1, 2, 3) for one in policy.resources)
+            for policy in access
+            if policy.kind is PolicyType.ACCESS
+        )
+
+    @property
+    def version(self) -> int:
+        """The version of governance that it answers by."""
+        return self.contents.version
+
+    def subject(self, name: str) -> Subject | None:
+        """Return a user who may ask at all; None for one who isn't registered, or was disabled."""
+        if name not in self._subjects:
+            user = self.contents.users.get(name)
+            found = None
+            if user is not None and user.enabled:
+                keys = self.contents.memberships.keys_of(name)
+                found = Subject(name=name, keys=keys, attributes=user.attributes)
+            self._subjects[name] = found
+        return self._subjects[name]
+
+    def is_admin(self, name: str) -> bool:
+        """Tell whether a user holds the role `admin`."""
+        subject = self.subject(name)
+        return subject is not None and subject.is_admin
+
+    def owner_of(self, parts: Sequence[str]) -> str | None:
+        """Return who was set as the owner of a table, given by the parts of anything in it."""
+        if not self._owners:
+            return None
+        match tuple(parts[:3]):
+            case (catalog, namespace, table):
+                return self._owners.get((catalog, *namespace.split("."), table))
+            case (catalog, namespace):
+                return self._owners.get((catalog, *namespace.split(".")))
+        return self._owners.get(tuple(parts))
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def is_allowed(self, name: str, action: str, parts: Sequence[str]) -> bool:
+        """Tell whether an action is granted on a table, a namespace or a catalog."""
+        subject = self.subject(name)
+        if subject is None:
+            return False
+        return subject.is_admin or self.decide(subject, action, tuple(parts)).is_allowed
+
+    def is_path_allowed(self, name: str, action: str, path: str) -> bool:
+        """Tell whether an action is granted on a path and all below it."""
+        subject = self.subject(name)
+        if subject is None:
+            return False
+        return subject.is_admin or self.decide_path(subject, action, path).is_allowed
+
+    def is_known(self, name: str, table: Sequence[str]) -> bool:
+        """Tell whether anything is granted on a table or one of its columns."""
+        return self._is_anything_granted(name, tuple(table))
+
+    def is_namespace_known(self, name: str, catalog: str, namespace: str) -> bool:
+        """Tell whether anything is granted on a namespace, or below it.
+
+        What is nested in one is no part of it to Ranger: a denial of the one may leave the other.
+        """
+        nested = f"{namespace}.{_ANY_NAME}"
+        if any(self._is_anything_granted(name, (catalog, one)) for one in (namespace, nested)):
+            return True
+        below = (found.replace("{USER}", name) for found in self._namespaces_below(namespace))
+        return any(self._is_anything_granted(name, (catalog, found)) for found in below) or any(
+            self._is_anything_granted(name, table)
+            for table in self._owned_below(name, (catalog, *namespace.split(".")))
+        )
+
+    def is_catalog_known(self, name: str, catalog: str) -> bool:
+        """Tell whether anything is granted on a catalog, or below it."""
+        return self._is_anything_granted(name, (catalog,)) or any(
+            self._is_anything_granted(name, table) for table in self._owned_below(name, (catalog,))
+        )
+
+    def read(self, name: str, table: Sequence[str], columns: Sequence[str]) -> ReadDecision:
+        """Return what a user may read of a table.
+
+        Args:
+            name: Who asks.
+            table: Catalog, namespace, table.
+            columns: Names of top-level columns, in any case; paths of fields of these
+                (`contact.email`) may follow. None at all asks for the number of rows.
+        """
+        subject = self.subject(name)
+        if subject is None:
+            return ReadDecision() if columns else ReadDecision(filter=NO_ROWS)
+        if subject.is_admin:
+            return ReadDecision(visible=frozenset(columns), policies=self.admin_policies)
+        return Reading(self, subject, tuple(table)).of(columns)
+
+    # --- decisions -----------------------------------------------------------------------------
+
+    def decide(self, subject: Subject, action: str, parts: Parts) -> Access:
+        """Return whether an action is granted to someone whom policies reach, and by which one."""
+        found = self.access(subject, action, parts)
+        if found.is_allowed and self._denies_above:
+            return self.denied_above(subject, action, parts) or found
+        return found
+
+    def denied_above(self, subject: Subject, action: str, parts: Parts) -> Access | None:
+        """Return the denial of an action on what holds a resource, by a policy that stops there."""
+        if not self._denies_above:
+            return None
+        for depth in range(1, len(parts)):
+            found = self.access(subject, action, parts[:depth])
+            if found.is_denied:
+                return found
+        return None
+
+    def access(self, subject: Subject, action: str, parts: Parts, *, below: bool = False) -> Access:
+        """Return what policies on a resource and on its tags say; of those above it nothing.
+
+        Args:
+            subject: Who asks.
+            action: What for.
+            parts: What it is asked for.
+            below: Whether a grant on something in it will do.
+        """
+        owner = self.owner_of(parts)
+        rules = None if below or len(parts) < 3 else self._rules_of(parts)
+        if rules is not None and not rules.fills_names:
+            column = parts[3] if len(parts) > 3 else None
+            ranked = rules.ranked(column, action)
+            if ranked is not None:
+                return _stronger(ranked[0].first(subject.keys), ranked[1].first(subject.keys))
+            tagged, own = rules.on(PolicyType.ACCESS, column)
+            found = _first_said(own, action, subject, owner)
+            return (
+                _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
+            )
+        on_resource = self._first(
+            self.on_resource(PolicyType.ACCESS, subject, parts, owner, below=below),
+            action,
+            subject,
+            owner,
+        )
+        on_tags = self._first(
+            self.on_tags(PolicyType.ACCESS, self.tags.of(parts, below=below)),
+            action,
+            subject,
+            owner,
+        )
+        return _stronger(on_tags, on_resource)
+
+    def decide_path(self, subject: Subject, action: str, path: str) -> Access:
+        """Return whether an action is granted on a path and all below it, and by which policy."""
+        found = canonical(path)
+        if found is None:
+            return NOTHING_SAID
+        itself = self._path_access(subject, action, found)
+        if not itself.is_allowed:
+            return itself
+        anything = self._path_access(subject, action, f"{found}/{_ANY_NAME}")
+        if not anything.is_allowed:
+            return anything
+        return self._denied_below(subject, action, found) or itself
+
+    def policies_on_path(self, subject: Subject, path: str) -> list[CompiledPolicy]:
+        """Return the policies that are on a path, in the order that they are asked in."""
+        found = canonical(path)
+        asked = Asked(user=subject.name)
+        return [] if found is None else [p for p in self._on_paths if _is_on_path(p, found, asked)]
+
+    def mask(self, subject: Subject, parts: Parts) -> Rule | None:
+        """Return the mask of a column or struct field; one that shows it as it is counts, too."""
+        return self._rule(PolicyType.MASK, subject, parts)
+
+    def row_filter(self, subject: Subject, table: Parts) -> Rule | None:
+        """Return the row filter of a table; one that shows every row counts, too."""
+        return self._rule(PolicyType.ROW_FILTER, subject, table)
+
+    def on_resource(
+        self, kind: PolicyType, subject: Subject, parts: Parts, owner: str | None, *, below: bool
+    ) -> Iterator[tuple[CompiledPolicy, Match]]:
+        """Give the policies that are on a resource, in the order that they are asked in."""
+        asked = Asked(user=subject.name, owner=owner)
+        for candidate in self._on_resources[kind].on(parts):
+            match = candidate.match(parts, asked)
+            if match.covers or (below and match):
+                yield candidate.policy, match
+
+    def on_tags(
+        self, kind: PolicyType, tags: Iterable[CarriedTag]
+    ) -> list[tuple[CompiledPolicy, Match]]:
+        """Return the policies on tags, in the order that they are asked in."""
+        policies = self._on_tags[kind]
+        return policies.ordered(kind, tags) if policies else []
+
+    def about(self, table: Parts) -> AboutTable:
+        """Return all that can decide about a table, or anything in it, for anybody."""
+        return self._rules_of(table).about()
+
+    def about_container(self, parts: Parts) -> list[CompiledPolicy]:
+        """Return the access policies that can be on a catalog or namespace itself, for anybody."""
+        candidates = self._on_resources[PolicyType.ACCESS].on(parts)
+        found = [
+            candidate.policy
+            for candidate in candidates
+            if any(resources.covers_container(parts) for resources in candidate.sets)
+        ]
+        tagged = (self._on_tags[PolicyType.ACCESS].on(tag.tag) for tag in self.tags.of(parts))
+        return [*found, *(policy for policies in tagged for policy in policies)]
+
+    # --- how ------------------------------------------------------------------------------------
+
+    @cached_property
+    def admin_policies(self) -> tuple[int, ...]:
+        """Ids of the built-in policies by which administrators read tables."""
+        found = (
+            policy["id"]
+            for policy in self.contents.access
+            if policy["id"] < _FIRST_OF_USERS
+            and not policy.get("policyType")
+            and "catalog" in policy["resources"]
+            and any(ADMIN.name in item.get("roles", ()) for item in policy.get("policyItems", ()))
+        )
+        return tuple(sorted(found))
+
+    @staticmethod
+    def _first(
+        policies: Iterable[tuple[CompiledPolicy, Match]],
+        action: str,
+        subject: Subject,
+        owner: str | None,
+    ) -> Access:
+        granting: CompiledPolicy | None = None
+        for policy, match in policies:
+            if granting is not None and (
+                policy.priority < granting.priority or not policy.has_deny
+            ):
+                break
+            said = policy.says(action, subject, owner)
+            if said is Said.DENIES and match is not Match.BELOW:
+                return policy.denying
+            if said is Said.GRANTS and granting is None:
+                granting = policy
+        return NOTHING_SAID if granting is None else granting.granting
+
+    def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
+        owner = self.owner_of(parts)
+        rules = self._rules_of(parts)
+        if rules.fills_names:
+            own = [p for p, _ in self.on_resource(kind, subject, parts, owner, below=False)]
+            tagged = [p for p, _ in self.on_tags(kind, self.tags.of(parts))]
+        else:
+            column = parts[3] if len(parts) > 3 else None
+            tagged, own = map(list, rules.on(kind, column))
+        on_resource = _first_rule(own, subject, owner)
+        on_tags = _first_rule(tagged, subject, owner)
+        if on_tags is None or on_resource is None:
+            return on_tags or on_resource
+        overrides = on_resource.policy.priority > on_tags.policy.priority
+        return on_resource if overrides else on_tags
+
+    def _rules_of(self, parts: Parts) -> TableRules:
+        table = parts[:3]
+        rules = self._rules.get(table)
+        if rules is None:
+            if len(self._rules) >= _MAX_TABLES:
+                self._rules.clear()
+            rules = self._rules[table] = TableRules(table, self._by_kind, self.tags)
+        return rules
+
+    def _is_anything_granted(self, name: str, parts: Parts) -> bool:
+        subject = self.subject(name)
+        if subject is None:
+            return False
+        return subject.is_admin or any(
+            self.access(subject, action, parts, below=True).is_allowed for action in TABLE_ACTIONS
+        )
+
+    @cached_property
+    def _namespaces(self) -> list[str]:
+        """Names of namespaces that policies and tags are about, sorted; patterns by an example."""
+        found = set(self.tags.namespaces)
+        for policy in self.policies:
+            if policy.is_tagged or policy.kind is not PolicyType.ACCESS:
+                continue
+            for resources in policy.resources:
+                if len(resources.levels) > 1:
+                    found.update(map(_example, resources.levels[1].texts))
+        return sorted(found)
+
+    def _namespaces_below(self, namespace: str) -> Iterator[str]:
+        prefix = f"{namespace}."
+        for position in range(bisect_left(self._namespaces, prefix), len(self._namespaces)):
+            if not self._namespaces[position].startswith(prefix):
+                return
+            yield self._namespaces[position]
+
+    def _owned_below(self, name: str, above: Parts) -> Iterator[Parts]:
+        for table in self._owned.get(name, ()):
+            if table[: len(above)] == above:
+                yield table[0], ".".join(table[1:-1]), table[-1]
+
+    def _path_access(self, subject: Subject, action: str, path: str) -> Access:
+        asked = Asked(user=subject.name)
+        policies = ((p, Match.SELF) for p in self._on_paths if _is_on_path(p, path, asked))
+        return self._first(policies, action, subject, None)
+
+    def _denied_below(self, subject: Subject, action: str, path: str) -> Access | None:
+        """Return the denial of something that lies below a path, or with a wildcard may do so."""
+        for value in self._denied_paths:
+            denied = value.replace("{USER}", subject.name)
+            literal = re.split(r"[*?]", denied, maxsplit=1)[0]
+            may_be_below = literal.startswith(f"{path}/") or (
+                len(literal) < len(denied) and f"{path}/".startswith(literal)
+            )
+            if may_be_below:
+                found = self._path_access(subject, action, _example(denied))
+                if found.is_denied:
+                    return found
+        return None
+
+    @cached_property
+    def _denied_paths(self) -> tuple[str, ...]:
+        found = (
+            value
+            for policy in self._on_paths
+            if policy.has_deny
+            for one in policy.resources
+            if one.path
+            for value in one.path.texts
+        )
+        return tuple(dict.fromkeys(found))
+
+
+def _first_said(
+    policies: Iterable[CompiledPolicy], action: str, subject: Subject, owner: str | None
+) -> Access:
+    """Return what policies on the very resource say: the first denial of the highest priority.
+
+    They are in Ranger's order, in which those that deny something come first.
+    """
+    granting: CompiledPolicy | None = None
+    for policy in policies:
+        if granting is not None and (policy.priority < granting.priority or not policy.has_deny):
+            break
+        said = policy.says(action, subject, owner)
+        if said is Said.DENIES:
+            return policy.denying
+        if said is Said.GRANTS and granting is None:
+            granting = policy
+    return NOTHING_SAID if granting is None else granting.granting
+
+
+def _is_on_path(policy: CompiledPolicy, path: str, asked: Asked) -> bool:
+    return any(one.path and one.path.match(path, asked) for one in policy.resources)
+
+
+def _first_rule(
+    policies: Iterable[CompiledPolicy], subject: Subject, owner: str | None
+) -> Rule | None:
+    for policy in policies:
+        item = policy.item_for(subject, owner)
+        if item is not None:
+            return Rule(policy, item)
+    return None
+
+
+def _stronger(on_tags: Access, on_resource: Access) -> Access:
+    """Put together what tags and the resource's own policies say, by Ranger's rules."""
+    if on_tags.policy is None or on_resource.policy is None:
+        return on_resource if on_tags.policy is None else on_tags
+    if on_tags.policy.priority != on_resource.policy.priority:
+        return max(
+            on_tags, on_resource, key=lambda found: found.policy.priority if found.policy else -1
+        )
+    return on_resource if on_resource.is_denied and on_tags.is_allowed else on_tags
+
+
+def _example(pattern: str) -> str:
+    """Return a name that a pattern matches."""
+    return pattern.replace("*", "x").replace("?", "x") if is_wild(pattern) else pattern

@@ -1,0 +1,1 @@
+"""Policies, tags and owners follow tables and columns that get other names."""

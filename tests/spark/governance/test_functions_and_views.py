@@ -1,0 +1,117 @@
+"""Commands on functions, views, statistics and resources, by rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import iomete
+from iomete.errors import QueryDeniedError, QueryError
+from spark.governance.conftest import Newcomer
+
+
+@pytest.fixture
+def database(lake: iomete.Lakehouse, namespace: str) -> Iterator[str]:
+    name = f"spark_catalog.{namespace.split('.')[1]}_db"
+    lake.sql(f"CREATE NAMESPACE {name}")
+    yield name
+    lake.sql(f"DROP NAMESPACE {name} CASCADE")
+
+
+def test_sql_functions_need_create_and_drop_on_their_namespace(
+    lake: iomete.Lakehouse, database: str, newcomer: Newcomer
+) -> None:
+    name = newcomer()
+    person = lake.as_principal(name)
+    create = f"CREATE FUNCTION {database}.twice(n INT) RETURNS INT RETURN 2 * n"
+    with pytest.raises(QueryDeniedError):
+        person.sql(create)
+    lake.policies.grant("create", on=database, to=name)
+    person.sql(create)
+    assert person.sql(f"SELECT {database}.twice(4) AS n").collect()[0].n == 8
+    with pytest.raises(QueryDeniedError):
+        person.sql(create.replace("CREATE", "CREATE OR REPLACE"))
+    with pytest.raises(QueryDeniedError):
+        person.sql(f"DROP FUNCTION {database}.twice")
+    lake.policies.grant("drop", on=database, to=name)
+    person.sql(f"DROP FUNCTION {database}.twice")
+
+
+def test_a_function_reads_with_the_rights_of_who_calls_it(
+    lake: iomete.Lakehouse, database: str, people: str, newcomer: Newcomer
+) -> None:
+    name = newcomer()
+    lake.sql(
+        f"CREATE FUNCTION {database}.top() RETURNS STRING RETURN (SELECT max(ssn) FROM {people})"
+    )
+    lake.policies.grant("create", on=database, to=name)
+    with pytest.raises(QueryError):
+        lake.as_principal(name).sql(f"SELECT {database}.top()").collect()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE FUNCTION {d}.evil AS 'org.example.Evil'",
+        "CREATE TEMPORARY FUNCTION evil AS 'org.example.Evil'",
+        "CREATE TEMPORARY FUNCTION evil AS 'org.example.Evil' USING JAR '/x.jar'",
+        "ADD JAR '/x.jar'",
+        "ADD FILE '/etc/passwd'",
+        "ADD ARCHIVE '/x.zip'",
+        "LIST JARS",
+        "LIST FILES",
+        "LIST ARCHIVES",
+        "LOAD DATA INPATH '/x' INTO TABLE {d}.t",
+    ],
+)
+def test_code_and_files_of_ones_own_are_refused(
+    lake: iomete.Lakehouse, database: str, newcomer: Newcomer, statement: str
+) -> None:
+    name = newcomer()
+    lake.policies.grant("all", on=database, to=name)
+    with pytest.raises(QueryError) as caught:
+        lake.as_principal(name).sql(statement.format(d=database))
+    assert "Exception" not in str(caught.value)
+
+
+def test_properties_of_views_need_alter_and_leave_the_body_alone(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    view, name = f"{people}_view", newcomer()
+    lake.sql(f"CREATE VIEW {view} AS SELECT id FROM {people}")
+    lake.policies.grant("select", on=view, to=name)
+    person = lake.as_principal(name)
+    with pytest.raises(QueryDeniedError):
+        person.sql(f"ALTER VIEW {view} SET TBLPROPERTIES ('comment' = 'x')")
+    lake.policies.grant("alter", on=view, to=name)
+    person.sql(f"ALTER VIEW {view} SET TBLPROPERTIES ('comment' = 'x')")
+    person.sql(f"ALTER VIEW {view} UNSET TBLPROPERTIES ('comment')")
+    for key in ("iomete.creator", "view.query.out.col.0"):
+        with pytest.raises(QueryDeniedError):
+            person.sql(f"ALTER VIEW {view} SET TBLPROPERTIES ('{key}' = 'x')")
+    with pytest.raises(QueryError):
+        person.sql(f"ALTER VIEW {view} AS SELECT ssn FROM {people}")
+    assert lake.as_principal(name).table(view).columns == ["id"]
+
+
+def test_statistics_need_alter_and_the_table_as_it_is(
+    lake: iomete.Lakehouse, database: str, newcomer: Newcomer
+) -> None:
+    table, name = f"{database}.staff", newcomer()
+    lake.sql(f"CREATE TABLE {table} USING parquet AS SELECT 1 AS id, 2 AS wage")
+    lake.policies.grant(["select", "alter"], on=table, to=name)
+    person = lake.as_principal(name)
+    person.sql("USE spark_catalog")  # Spark looks the columns up by a name without a catalog
+    statements = [
+        f"ANALYZE TABLE {table} COMPUTE STATISTICS",
+        f"ANALYZE TABLE {table} COMPUTE STATISTICS FOR COLUMNS id",
+    ]
+    for statement in statements:
+        person.sql(statement)
+    assert "max" in str(person.sql(f"DESCRIBE EXTENDED {table} id").collect())
+    lake.policies.mask(table, "wage", "nullify", to=name)
+    for statement in statements:
+        with pytest.raises(QueryDeniedError):
+            person.sql(statement)
+    assert "max" not in str(person.sql(f"DESCRIBE EXTENDED {table} id").collect())

@@ -1,0 +1,167 @@
+"""Plans and tests of policy files by the evaluator, over policies in a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from iomete.governance import Policies
+from iomete.governance.as_code.plan import PolicyPlan
+from iomete.governance.known_tables import KnownTables
+from iomete.governance.tables import known_tables
+from support.governed_world import World
+
+Write = Callable[..., Path]
+
+POLICIES = """\
+policies:
+  - {name: all of it, grant: select, on: lake.crm.customers, to: group:analysts}
+  - {name: hashed, mask: hash, on: lake.crm.customers, columns: email, to: group:analysts}
+  - {name: own, filter_rows: "region = ${{USER.region}}", on: lake.crm.customers, to: alice}
+  - {name: not bob, deny: select, on: lake.crm.customers, columns: contact, to: bob}
+  - {name: inbox, grant: read, on_path: s3://inbox, to: bob}
+"""
+TESTS = """\
+tests:
+  - {principal: alice, can: select, on: lake.crm.customers, columns: email, mask: hash}
+  - {principal: [alice, bob], can: select, on: lake.crm.customers, columns: id, mask: false}
+  - principal: alice
+    can: select
+    on: lake.crm.customers
+    filter_rows: region = ${{USER.region}}
+  - {principal: bob, can: select, on: lake.crm.customers, filter_rows: false}
+  - {principal: bob, cannot: select, on: lake.crm.customers, columns: [contact, contact.phone]}
+  - {principal: alice, can: select, on: lake.crm.customers, columns: contact}
+  - {principal: [alice, bob], cannot: [insert, update], on: lake.crm.customers}
+  - {principal: bob, can: read, on_path: s3://inbox/june}
+  - {principal: bob, cannot: write, on_path: s3://inbox/june}
+  - {principal: [alice, bob], cannot: select, on: lake.sales.orders}
+  - {principal: [alice, bob], cannot: use, on: [lake, lake.sales]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _people(world: World) -> None:
+    world.principals.add_group("analysts")
+    world.principals.add_user("alice", groups="analysts", attributes={"region": "EU"})
+    world.principals.add_user("bob", groups="analysts")
+
+
+@pytest.fixture(params=["all tables", "those that Spark has met", "none"])
+def policies(request: pytest.FixtureRequest, world: World) -> Policies:
+    """Policies with what is known of tables: by Spark, by the store, or nothing at all."""
+    if request.param == "all tables":
+        return world.policies
+    if request.param == "those that Spark has met":
+        columns = {"1": "id", "2": "email", "3": "region", "4": "contact", "5": "contact.phone"}
+        with world.store.write() as connection:
+            connection.execute(
+                sa.insert(known_tables).values(
+                    identity="iceberg:1", since=0, catalog="lake", namespace="crm",
+                    table_name="customers", columns=json.dumps(columns),
+                )
+            )  # fmt: skip
+    return Policies(world.administration, KnownTables(world.store))
+
+
+def failed(policies: Policies, folder: Path, *, planned: bool = False) -> list[str]:
+    report = policies.test_files(folder, planned=planned)
+    return [
+        f"{one.verdict}: {one.name}: {one.found}: {one.reason}"
+        for one in report.results
+        if one.verdict != "passed"
+    ]
+
+
+def test_tests_hold_once_the_files_are_applied_and_were_planned_to(
+    policies: Policies, write: Write
+) -> None:
+    folder = write(POLICIES, "p.yaml")
+    write(TESTS, "t.yaml")
+    assert failed(policies, folder, planned=True) == []
+    assert len(failed(policies, folder)) == 7
+    policies.apply(folder, future=True)
+    assert failed(policies, folder) == []
+
+
+def test_a_planned_change_is_what_tests_are_asked_of(policies: Policies, write: Write) -> None:
+    folder = write(POLICIES, "p.yaml")
+    write(TESTS, "t.yaml")
+    policies.apply(folder, future=True)
+    changed = POLICIES.replace("mask: hash", "mask: redact").replace("name: not bob", "name: x")
+    write(changed.replace("to: bob}\n  - {name: inbox", "to: alice}\n  - {name: inbox"), "p.yaml")
+    found = " ".join(failed(policies, folder, planned=True))
+    assert "allowed, mask `redact`" in found
+    assert "bob can't select contact of lake.crm.customers: allowed" in found
+    assert "alice can select contact of lake.crm.customers: not allowed" in found
+    assert failed(policies, folder) == []
+
+
+def test_reasons_name_the_policy(world: World, write: Write) -> None:
+    write(POLICIES, "p.yaml")
+    folder = write(
+        "tests: [{principal: bob, can: select, on: lake.crm.customers.contact}]", "t.yaml"
+    )
+    world.policies.apply(folder)
+    (found,) = failed(world.policies, folder)
+    assert "`not bob`" in found
+
+
+def test_who_is_nobody_is_unknown(policies: Policies, write: Write) -> None:
+    folder = write("tests: [{principal: eve, cannot: select, on: lake.crm.customers}]")
+    (found,) = failed(policies, folder)
+    assert found.startswith("unknown: eve can't select lake.crm.customers: no answer: User `eve`")
+
+
+def test_a_name_that_may_be_a_column_is_told_where_tables_are_not_known(
+    world: World, write: Write
+) -> None:
+    """Taken for a table it would be one that nothing is granted on, and the test would pass."""
+    write(POLICIES, "p.yaml")
+    folder = write("tests: [{principal: bob, cannot: select, on: lake.crm.customers.id}]", "t.yaml")
+    world.policies.apply(folder)
+    (found,) = failed(Policies(world.administration, KnownTables(world.store)), folder)
+    assert found.startswith("unknown:")
+    assert "name a column by `columns`" in found
+    (found,) = failed(world.policies, folder)
+    assert found.startswith("failed:")
+
+
+def test_a_misspelt_table_is_unknown_where_tables_are_known(world: World, write: Write) -> None:
+    folder = write(
+        "tests:\n"
+        "  - {principal: bob, cannot: select, on: lake.crm.custmers}\n"
+        "  - {principal: bob, cannot: select, on: lake.crm.customers, columns: emial}\n"
+    )
+    assert [one.partition(":")[0] for one in failed(world.policies, folder)] == ["unknown"] * 2
+
+
+def told(plan: PolicyPlan) -> set[str]:
+    assert plan.effects is not None
+    return {f"{one.principal} {one.change} {one.what}" for one in plan.effects}
+
+
+def test_a_plan_tells_who_gains_and_who_loses(world: World, write: Write) -> None:
+    folder = write(POLICIES)
+    plan = told(world.policies.plan(folder))
+    assert "alice, bob gains select on lake.crm.customers.*" in plan
+    assert "alice gains select on lake.crm.customers.contact" in plan
+    world.policies.apply(folder)
+    assert told(world.policies.plan(folder)) == set()
+    write(POLICIES.replace("mask: hash", "mask: nullify").replace("to: group:analysts", "to: bob"))
+    plan = told(world.policies.plan(folder))
+    assert "alice loses select on lake.crm.customers.*" in plan
+    assert any("sees" in one and "MASK_NULL" in one for one in plan)
+    write("policies: []\n")
+    assert "alice, bob loses select on lake.crm.customers.email" in told(
+        world.policies.plan(folder)
+    )
+
+
+def test_who_gains_is_told_of_tables_that_are_known(world: World, write: Write) -> None:
+    offline = Policies(world.administration, KnownTables(world.store))
+    assert all("customers" not in one for one in told(offline.plan(write(POLICIES), future=True)))

@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from iomete.errors import (
+    AccessDeniedError,
+    ColumnNotFoundError,
+    ConfigurationError,
+    InvalidPolicyError,
+    NamespaceNotFoundError,
+    PolicyNotFoundError,
+    PrincipalNotFoundError,
+    StillNeededError,
+    TableNotFoundError,
+    TagNotFoundError,
+)
+from iomete.governance.answers import EffectKind, FindingKind, Outcome
+from support.governed_world import World
+
+CUSTOMERS = "lake.crm.customers"
+ORDERS = "lake.sales.orders"
+
+
+@pytest.fixture(autouse=True)
+def _people(world: World) -> None:
+    world.principals.add_group("analysts")
+    world.principals.add_group("eu", groups=["analysts"])
+    world.principals.add_role("dpo", to="group:eu")
+    world.principals.add_user("alice", groups=["eu"])
+    world.principals.add_user("bob", groups=["analysts"])
+    world.principals.add_user("carol")
+    world.tags.define("PII.EMAIL")
+
+
+# --- explain -------------------------------------------------------------------------------------
+
+
+def test_a_grant_is_explained_with_the_way_to_whom_it_names(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    found = world.policies.explain("alice", "select", f"{CUSTOMERS}.email")
+    assert found.is_allowed
+    assert found.policy == policy.id
+    assert found.deciding == (policy.id,)
+    (considered,) = found.policies
+    assert considered.outcome is Outcome.DECIDES
+    assert considered.through == ("user:alice", "group:eu", "group:analysts")
+    assert "by way of group:eu" in found.text
+    assert found.version == world.policies.version
+
+
+def test_without_a_policy_the_reason_says_so(world: World) -> None:
+    found = world.policies.explain("carol", "select", CUSTOMERS)
+    assert not found.is_allowed
+    assert found.policy is None
+    assert "no column of it is granted" in found.reason
+    assert "no policy grants it" in world.policies.explain("carol", "insert", CUSTOMERS).reason
+
+
+def test_a_denial_beats_a_grant_and_both_are_told(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    deny = world.policies.deny("select", on=CUSTOMERS, columns="email", to="group:eu")
+    found = world.policies.explain("alice", "select", f"{CUSTOMERS}.email")
+    assert not found.is_allowed
+    assert [(p.id, p.outcome) for p in found.policies] == [
+        (deny.id, Outcome.DECIDES),
+        (grant.id, Outcome.LOSES),
+    ]
+    assert "beats a grant" in found.policies[1].why
+    assert world.policies.explain("bob", "select", f"{CUSTOMERS}.email").is_allowed
+
+
+def test_an_override_is_asked_first(world: World) -> None:
+    deny = world.policies.deny("select", on=CUSTOMERS, to="group:analysts")
+    grant = world.policies.grant("select", on="lake.crm", to="role:dpo", priority="override")
+    found = world.policies.explain("alice", "select", f"{CUSTOMERS}.id")
+    assert found.is_allowed
+    assert found.policy == grant.id
+    lost = next(policy for policy in found.policies if policy.id == deny.id)
+    assert lost.outcome is Outcome.LOSES
+    assert "priority override" in lost.why
+
+
+def test_who_is_excepted_is_told_so(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts", except_="bob")
+    (considered,) = world.policies.explain("bob", "select", f"{CUSTOMERS}.id").policies
+    assert considered.outcome is Outcome.SAYS_NOTHING
+    assert "excepts `bob`" in considered.why
+
+
+def test_a_table_is_explained_column_by_column(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, columns=["id", "email"], to="bob")
+    mask = world.policies.mask(CUSTOMERS, "email", "partial", show_last=2, to="bob")
+    rows = world.policies.filter_rows(CUSTOMERS, "region = 'EU'", to="bob")
+    found = world.policies.explain("bob", "select", CUSTOMERS)
+    seen = {column.column: column for column in found.columns}
+    assert [name for name, column in seen.items() if column.verdict == "allowed"] == ["id", "email"]
+    shown = seen["email"].mask
+    assert shown is not None
+    assert (shown.expression, shown.policy) == ("MASK_SHOW_LAST(2)", mask.id)
+    assert found.filter is not None
+    assert (found.filter.expression, found.filter.policy) == ("region = 'EU'", rows.id)
+    assert found.deciding == (grant.id,)
+    assert "hidden: region, contact" in found.reason
+    assert "masked: email" in found.reason
+
+
+def test_the_way_of_a_tag_is_told(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    mask = world.policies.mask_tag("PII.*", "hash", to="group:analysts")
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.email")
+    assert found.mask is not None
+    assert (found.mask.policy, found.mask.type) == (mask.id, "MASK_HASH")
+    (tag,) = found.mask.tags
+    assert (tag.tag, tag.attached_to, tag.through) == ("PII.EMAIL", f"{CUSTOMERS}.email", ())
+
+
+def test_a_field_of_a_struct_is_seen_with_its_column_and_masked_by_itself(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns="contact", to="bob")
+    world.policies.mask(CUSTOMERS, "contact.email", "nullify", to="bob")
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.contact.email")
+    assert found.is_allowed
+    assert found.mask is not None
+    assert found.mask.type == "MASK_NULL"
+
+
+def test_policies_that_are_not_in_force_are_named(world: World) -> None:
+    policy = world.policies.grant(
+        "select", on=CUSTOMERS, to="bob", valid_from="2030-01-01", valid_until="2030-12-31"
+    )
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.id")
+    assert not found.is_allowed
+    assert [(p.id, p.outcome) for p in found.policies] == [(policy.id, Outcome.NOT_IN_FORCE)]
+    then = datetime(2030, 6, 1, tzinfo=UTC)
+    assert world.policies.explain("bob", "select", f"{CUSTOMERS}.id", at=then).is_allowed
+
+
+def test_admins_are_out_of_the_reach_of_policies(world: World) -> None:
+    world.policies.deny("all", on=CUSTOMERS, to="everyone")
+    found = world.policies.explain(world.admin, "drop", CUSTOMERS)
+    assert found.is_allowed
+    assert "role `admin`" in found.reason
+    assert found.deciding == (1,)
+
+
+def test_a_disabled_user_has_no_rights(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="everyone")
+    world.principals.disable_user("carol")
+    assert "disabled" in world.policies.explain("carol", "select", CUSTOMERS).reason
+
+
+def test_groups_stand_for_a_user_who_is_in_nothing_else(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    assert world.policies.explain("group:eu", "select", CUSTOMERS).is_allowed
+    assert not world.policies.explain("role:dpo", "select", CUSTOMERS).is_allowed
+    assert not world.policies.explain("everyone", "select", CUSTOMERS).is_allowed
+
+
+def test_paths_are_explained(world: World) -> None:
+    grant = world.policies.grant("read", on_path="s3://inbox/", to="bob")
+    deny = world.policies.deny("read", on_path="s3://inbox/hr/", to="everyone")
+    assert world.policies.explain("bob", "read", "s3a://inbox/x").policy == grant.id
+    found = world.policies.explain("bob", "read", "s3://inbox/hr/pay.csv")
+    assert (found.is_allowed, found.policy) == (False, deny.id)
+    assert world.policies.explain("bob", "read", "s3://inbox").policies[0].id == deny.id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("alise", "select", CUSTOMERS), PrincipalNotFoundError, "user:alice"),
+        (("group:analyst", "select", CUSTOMERS), PrincipalNotFoundError, "group:analysts"),
+        (("alice", "selct", CUSTOMERS), ConfigurationError, "`select`"),
+        (("alice", "read", CUSTOMERS), ConfigurationError, "actions are select"),
+        (("alice", "select", "s3://inbox"), ConfigurationError, "read, write"),
+        (("alice", "read", "/a/../b"), ConfigurationError, "s3://"),
+        (("alice", "select", "lake.crm.custmers"), TableNotFoundError, CUSTOMERS),
+        (("alice", "select", f"{CUSTOMERS}.emial"), ColumnNotFoundError, "`email`"),
+        (("alice", "select", "lake.nope"), NamespaceNotFoundError, "future=True"),
+    ],
+)
+def test_what_does_not_exist_is_told_with_what_is_near(
+    world: World, arguments: tuple[str, str, str], error: type[Exception], hint: str
+) -> None:
+    with pytest.raises(error) as raised:
+        world.policies.explain(*arguments)
+    assert hint in str(raised.value)
+
+
+def test_only_admins_ask(world: World) -> None:
+    world.act_as("bob")
+    for call in (
+        lambda: world.policies.explain("bob", "select", CUSTOMERS),
+        lambda: world.policies.who_can("select", CUSTOMERS),
+        lambda: world.policies.what_can("bob"),
+        world.policies.findings,
+    ):
+        with pytest.raises(AccessDeniedError):
+            call()
+
+
+def test_an_answer_follows_a_change(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    assert world.policies.explain("bob", "select", CUSTOMERS).is_allowed
+    world.policies.disable(policy.id)
+    assert not world.policies.explain("bob", "select", CUSTOMERS).is_allowed
+
+
+# --- who and what --------------------------------------------------------------------------------
+
+
+def test_who_can_tells_by_what(world: World) -> None:
+    grant = world.policies.grant("select", on="lake.crm", to="group:analysts")
+    world.policies.deny("select", on=CUSTOMERS, columns="email", to="bob")
+    world.policies.mask(CUSTOMERS, "email", "redact", to="group:analysts")
+    holders = {h.principal: h for h in world.policies.who_can("select", f"{CUSTOMERS}.email")}
+    assert sorted(holders) == sorted({"alice", world.admin})
+    assert holders["alice"].policy == grant.id
+    assert holders["alice"].through == ("user:alice", "group:eu", "group:analysts")
+    assert holders["alice"].mask is not None
+    assert holders[world.admin].through[-1] == "role:admin"
+    table = [holder.principal for holder in world.policies.who_can("select", CUSTOMERS)]
+    assert "bob" in table
+
+
+def test_what_can_tells_tables_columns_and_masks(world: World) -> None:
+    world.policies.grant(["select", "insert"], on="lake.crm", to="bob")
+    world.policies.mask(CUSTOMERS, "email", "redact", to="bob")
+    world.policies.deny("select", on=CUSTOMERS, columns="region", to="bob")
+    (right,) = world.policies.what_can("bob")
+    assert right.resource == CUSTOMERS
+    assert right.actions == ("insert", "select")
+    assert right.columns == {"email": "MASK", "*": None}
+    assert world.policies.what_can("carol") == []
+
+
+# --- simulate ------------------------------------------------------------------------------------
+
+
+def test_a_drafted_grant_gains_and_changes_nothing(world: World) -> None:
+    draft = world.policies.draft().grant("select", on="lake.crm", to="group:analysts")
+    found = world.policies.simulate(draft)
+    assert (found.gains.count, found.gains.principals, found.gains.resources) == (2, 2, 1)
+    (effect,) = found.gains.examples
+    assert effect.principals == ("alice", "bob")
+    assert effect.resource == f"{CUSTOMERS}.*"
+    assert found.losses.count == 0
+    assert "alice, bob may select" in found.text
+    assert world.policies.list() == []
+
+
+def test_a_drafted_mask_names_what_was_and_will_be(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    draft = world.policies.draft().mask(CUSTOMERS, "email", "hash", to="group:eu")
+    (effect,) = world.policies.simulate(draft).masks.examples
+    assert (effect.kind, effect.resource) == (EffectKind.MASK, f"{CUSTOMERS}.email")
+    assert (effect.before, effect.after, effect.principals) == (None, "MASK_HASH", ("alice",))
+
+
+def test_a_drafted_filter_is_a_change_of_rows(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft().filter_rows(CUSTOMERS, "id > 1", to="bob")
+    (effect,) = world.policies.simulate(draft).filters.examples
+    assert (effect.before, effect.after) == (None, "id > 1")
+
+
+def test_deleting_updating_and_enabling_are_tried(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob", name="for bob")
+    asleep = world.policies.grant("insert", on=CUSTOMERS, to="bob")
+    world.policies.disable(asleep.id)
+    found = world.policies.simulate(world.policies.draft().delete("for bob").enable(asleep.id))
+    assert (found.losses.count, found.gains.count) == (1, 1)
+    moved = world.policies.simulate(world.policies.draft().update(grant.id, to="alice"))
+    assert {e.principals for e in moved.gains.examples} == {("alice",)}
+    assert {e.principals for e in moved.losses.examples} == {("bob",)}
+
+
+def test_memberships_and_tags_are_tried(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="role:dpo")
+    world.policies.mask_tag("PII.EMAIL", "redact", to="everyone")
+    draft = world.policies.draft().add_to_group("eu", "carol")
+    assert world.policies.simulate(draft).gains.examples[0].principals == ("carol",)
+    draft = world.policies.draft().attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    (effect,) = world.policies.simulate(draft).masks.examples
+    assert (effect.resource, effect.after) == (f"{CUSTOMERS}.email", "MASK")
+
+
+def test_a_becoming_admin_gains_everything(world: World) -> None:
+    found = world.policies.simulate(world.policies.draft().grant_role("admin", "carol"))
+    assert found.gains.principals == 1
+    assert {"drop", "select"} <= {effect.action for effect in found.gains.examples}
+
+
+def test_namespaces_and_paths_are_compared(world: World) -> None:
+    draft = world.policies.draft().grant("create", on="lake.crm", to="bob")
+    draft.grant("read", on_path="s3://inbox", to="bob")
+    found = {(e.action, e.resource) for e in world.policies.simulate(draft).gains.examples}
+    assert ("create", "lake.crm") in found
+    assert ("read", "s3://inbox") in found
+
+
+def test_a_document_replaces_the_policy_of_its_name(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="one")
+    document = policy.document | {"policyItems": []} | {"denyPolicyItems": []}
+    document["policyItems"] = [{"accesses": [{"type": "select"}], "users": ["carol"]}]
+    found = world.policies.simulate(world.policies.draft().put(document))
+    assert found.gains.examples[0].principals == ("carol",)
+    assert found.losses.examples[0].principals == ("bob",)
+
+
+def test_what_changes_nothing_says_so(world: World) -> None:
+    world.policies.grant("select", on="lake.crm", to="group:analysts")
+    found = world.policies.simulate(
+        world.policies.draft().grant("select", on=CUSTOMERS, to="alice")
+    )
+    assert found.changes_nothing
+    assert found.text == "Nobody's rights change."
+
+
+def test_bad_drafts_are_refused_where_they_are_written(world: World) -> None:
+    draft = world.policies.draft()
+    with pytest.raises(InvalidPolicyError, match="does not exist"):
+        draft.grant("select", on="lake.crm.nope", to="alice")
+    with pytest.raises(PolicyNotFoundError):
+        draft.delete("nope")
+    with pytest.raises(PrincipalNotFoundError):
+        draft.add_to_group("analysts", "nobody")
+    with pytest.raises(TagNotFoundError):
+        draft.attach("PII.EMIAL", f"{CUSTOMERS}.email")
+    with pytest.raises(StillNeededError, match="itself in it"):
+        world.policies.simulate(world.policies.draft().add_to_group("eu", "group:analysts"))
+
+
+# --- findings ------------------------------------------------------------------------------------
+
+
+def found_kinds(world: World) -> dict[FindingKind, set[str]]:
+    kinds: dict[FindingKind, set[str]] = {}
+    for finding in world.policies.findings():
+        kinds.setdefault(finding.kind, set()).add(finding.subject)
+    return kinds
+
+
+def test_policies_on_nothing_for_nobody_or_of_the_past_are_unused(world: World) -> None:
+    world.principals.add_group("empty")
+    world.policies.grant("select", on="lake.crm.gone", to="alice", future=True, name="gone")
+    world.policies.grant("select", on=CUSTOMERS, to="group:empty", name="nobody")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2001-01-01", name="over")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="fine")
+    found = found_kinds(world)
+    assert found[FindingKind.UNUSED] == {"gone", "nobody", "over"}
+    assert "group:empty" in found[FindingKind.ORPHANED_PRINCIPAL]
+
+
+def test_policies_that_never_count_are_shadowed_or_redundant(world: World) -> None:
+    world.policies.grant("select", on="lake.crm", to="group:analysts", name="all")
+    world.policies.grant("select", on=CUSTOMERS, to="alice", name="again")
+    world.policies.deny("insert", on="lake.crm", to="everyone", name="never")
+    world.policies.grant("insert", on=CUSTOMERS, to="bob", name="beaten")
+    found = found_kinds(world)
+    assert found[FindingKind.SHADOWED] == {"beaten"}
+    assert found[FindingKind.REDUNDANT] == {"again"}
+
+
+def test_much_to_many_is_over_broad(world: World) -> None:
+    world.policies.grant("select", on="lake", to="everyone", name="open")
+    world.policies.grant("all", on="lake", to="bob", name="mighty")
+    world.policies.grant("select", on="lake", to="bob", name="fine")
+    assert found_kinds(world)[FindingKind.OVER_BROAD] == {"open", "mighty"}
+
+
+def test_tagged_columns_that_are_read_unmasked_are_found(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    assert FindingKind.UNMASKED_TAG not in found_kinds(world)
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    assert found_kinds(world)[FindingKind.UNMASKED_TAG] == {f"{CUSTOMERS}.email"}
+    world.policies.mask_tag("PII.*", "redact", to="group:analysts")
+    assert FindingKind.UNMASKED_TAG not in found_kinds(world)
+
+
+def test_principals_whom_nothing_reaches_are_orphaned(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:carol"}
