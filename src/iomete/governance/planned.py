@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.errors import ConfigurationError
-from iomete.governance.answers.simulation import EffectKind
+from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
 from iomete.governance.masks import Mask
 from iomete.names import as_parts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iomete.governance.answers import Draft, Explanation, Simulation
-    from iomete.governance.answers.simulation import Effect as SimulatedEffect
+    from iomete.governance.answers.effects import Effect as SimulatedEffect
     from iomete.governance.as_code.plan import PlannedChange
     from iomete.governance.policy_answers import PolicyAnswers
 

@@ -35,11 +35,11 @@ def answer(evaluator: Evaluator, question: dict[str, Any]) -> Any:
                 "policies": list(found.policies),
             }
         case "known" if len(parts) == 1:
-            return evaluator.is_catalog_known(who, *parts)
+            return evaluator.known_names.knows_catalog(who, *parts)
         case "known" if len(parts) == 2:
-            return evaluator.is_namespace_known(who, *parts)
+            return evaluator.known_names.knows_namespace(who, *parts)
         case "known":
-            return evaluator.is_known(who, parts)
+            return evaluator.known_names.knows_table(who, parts)
         case "allowed":
             return evaluator.is_allowed(who, question["action"], parts)
     return evaluator.is_path_allowed(who, question["action"], parts[0])

@@ -4,6 +4,7 @@ Pure functions over an evaluator and what exists; nothing here needs Spark or a 
 """
 
 from iomete.governance.answers.draft import Draft
+from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
 from iomete.governance.answers.explaining import Explainer, TagOrigins
 from iomete.governance.answers.explanation import (
     ColumnSeen,
@@ -15,7 +16,7 @@ from iomete.governance.answers.explanation import (
 )
 from iomete.governance.answers.findings import Finding, FindingKind, find_findings
 from iomete.governance.answers.rights import Holder, Right, holders_of, rights_of
-from iomete.governance.answers.simulation import Effect, EffectKind, Effects, Simulation, simulate
+from iomete.governance.answers.simulation import simulate
 
 __all__ = [
     "ColumnSeen",

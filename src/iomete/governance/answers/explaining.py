@@ -116,8 +116,8 @@ class Explainer:
         """Explain whether an action is granted on a path and all below it."""
         if subject.is_admin:
             return self._of_admin(subject, action, path)
-        found = self._evaluator.decide_path(subject, action, path)
-        on_path = self._evaluator.policies_on_path(subject, path)
+        found = self._evaluator.paths.decide(subject, action, path)
+        on_path = self._evaluator.paths.on(subject, path)
         policies = {policy.id: policy for policy in on_path}
         if found.policy is not None:  # a denial of something below
             policies.setdefault(found.policy.id, found.policy)

@@ -12,7 +12,7 @@ from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS
 from iomete.governance.documents import PolicyType
-from iomete.governance.evaluator.evaluator import TABLE_ACTIONS
+from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
-from iomete.governance.evaluator.evaluator import TABLE_ACTIONS
+from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
 
 if TYPE_CHECKING:

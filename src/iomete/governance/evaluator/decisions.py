@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from iomete.governance.evaluator.matching import Match
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from iomete.governance.evaluator.policies import CompiledPolicy, Item
+    from iomete.governance.evaluator.subjects import Subject
     from iomete.governance.evaluator.tags import CarriedTag
 
 
@@ -110,3 +113,25 @@ class ReadDecision:
     def is_plain(self, columns: frozenset[str]) -> bool:
         """Tell whether all of these columns are seen as they are, in every row."""
         return not self.masks and self.filter is None and columns <= self.visible
+
+
+def first_said(
+    policies: Iterable[tuple[CompiledPolicy, Match]],
+    action: str,
+    subject: Subject,
+    owner: str | None,
+) -> Access:
+    """Return what policies say in the order that they are asked in, and by which one.
+
+    A denial of what lies below what is asked for isn't one of it.
+    """
+    granting: CompiledPolicy | None = None
+    for policy, match in policies:
+        if granting is not None and (policy.priority < granting.priority or not policy.has_deny):
+            break
+        said = policy.says(action, subject, owner)
+        if said is Said.DENIES and match is not Match.BELOW:
+            return policy.denying
+        if said is Said.GRANTS and granting is None:
+            granting = policy
+    return NOTHING_SAID if granting is None else granting.granting

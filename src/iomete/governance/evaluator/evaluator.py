@@ -8,10 +8,6 @@ row filters the first counts.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections import defaultdict
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,11 +19,12 @@ from iomete.governance.evaluator.decisions import (
     ReadDecision,
     Rule,
     Said,
+    first_said,
 )
 from iomete.governance.evaluator.index import ResourceIndex
-from iomete.governance.evaluator.matching import Asked, Match, is_wild
-from iomete.governance.evaluator.paths import canonical
-from iomete.governance.evaluator.policies import ACTIONS, CompiledPolicy
+from iomete.governance.evaluator.known_names import KnownNames
+from iomete.governance.evaluator.matching import Asked, Match
+from iomete.governance.evaluator.path_rules import PathRules
 from iomete.governance.evaluator.reading import NO_ROWS, Reading
 from iomete.governance.evaluator.resource_names import Parts, full_name_parts
 from iomete.governance.evaluator.subjects import Subject
@@ -37,23 +34,22 @@ from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from iomete.governance.evaluator.contents import Contents
+    from iomete.governance.evaluator.policies import CompiledPolicy
     from iomete.governance.evaluator.tags import CarriedTag
 
-TABLE_ACTIONS = tuple(action for action in ACTIONS if action not in ("read", "write"))
 _MAX_TABLES = 200_000
 """Tables whose policies are kept; about a kilobyte each."""
 _FIRST_OF_USERS = 100
-_ANY_NAME = "\x01any"
-"""A name that nobody's policy singles out."""
 
 
 class Evaluator:
     """Answers by what is in force at one moment. Names are spelled as policies spell them.
 
     A resource is given by its parts: catalog, namespace (levels joined by dots), table, column; or
-    the first ones of these.
+    the first ones of these. `paths` decides about paths, `known_names` tells what users know of.
     """
 
     def __init__(
@@ -71,18 +67,13 @@ class Evaluator:
             kind: ResourceIndex(p for p in access if p.kind is kind) for kind in PolicyType
         }
         self._on_tags = {kind: TagPolicies(p for p in tag if p.kind is kind) for kind in PolicyType}
-        self._owners = {full_name_parts(name): owner for name, owner in contents.owners.items()}
-        self._owned: dict[str, list[Parts]] = defaultdict(list)
-        for table, owner in self._owners.items():
-            self._owned[owner].append(table)
+        self.owners = {full_name_parts(name): owner for name, owner in contents.owners.items()}
         self._by_kind = {
             kind: (self._on_resources[kind], self._on_tags[kind]) for kind in PolicyType
         }
         self._rules: dict[Parts, TableRules] = {}
-        self._on_paths = sorted(
-            (p for p in access if any(one.path for one in p.resources)),
-            key=lambda policy: policy.order,
-        )
+        self.paths = PathRules(access)
+        self.known_names = KnownNames(self)
         self._subjects: dict[str, Subject | None] = {}
         self._denies_above = any(
             policy.has_deny and any(len(one.levels) in (1, 2, 3) for one in policy.resources)
@@ -113,14 +104,14 @@ class Evaluator:
 
     def owner_of(self, parts: Sequence[str]) -> str | None:
         """Return who was set as the owner of a table, given by the parts of anything in it."""
-        if not self._owners:
+        if not self.owners:
             return None
         match tuple(parts[:3]):
             case (catalog, namespace, table):
-                return self._owners.get((catalog, *namespace.split("."), table))
+                return self.owners.get((catalog, *namespace.split("."), table))
             case (catalog, namespace):
-                return self._owners.get((catalog, *namespace.split(".")))
-        return self._owners.get(tuple(parts))
+                return self.owners.get((catalog, *namespace.split(".")))
+        return self.owners.get(tuple(parts))
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -136,31 +127,7 @@ class Evaluator:
         subject = self.subject(name)
         if subject is None:
             return False
-        return subject.is_admin or self.decide_path(subject, action, path).is_allowed
-
-    def is_known(self, name: str, table: Sequence[str]) -> bool:
-        """Tell whether anything is granted on a table or one of its columns."""
-        return self._is_anything_granted(name, tuple(table))
-
-    def is_namespace_known(self, name: str, catalog: str, namespace: str) -> bool:
-        """Tell whether anything is granted on a namespace, or below it.
-
-        What is nested in one is no part of it to Ranger: a denial of the one may leave the other.
-        """
-        nested = f"{namespace}.{_ANY_NAME}"
-        if any(self._is_anything_granted(name, (catalog, one)) for one in (namespace, nested)):
-            return True
-        below = (found.replace("{USER}", name) for found in self._namespaces_below(namespace))
-        return any(self._is_anything_granted(name, (catalog, found)) for found in below) or any(
-            self._is_anything_granted(name, table)
-            for table in self._owned_below(name, (catalog, *namespace.split(".")))
-        )
-
-    def is_catalog_known(self, name: str, catalog: str) -> bool:
-        """Tell whether anything is granted on a catalog, or below it."""
-        return self._is_anything_granted(name, (catalog,)) or any(
-            self._is_anything_granted(name, table) for table in self._owned_below(name, (catalog,))
-        )
+        return subject.is_admin or self.paths.decide(subject, action, path).is_allowed
 
     def read(self, name: str, table: Sequence[str], columns: Sequence[str]) -> ReadDecision:
         """Return what a user may read of a table.
@@ -218,38 +185,19 @@ class Evaluator:
             return (
                 _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
             )
-        on_resource = self._first(
+        on_resource = first_said(
             self.on_resource(PolicyType.ACCESS, subject, parts, owner, below=below),
             action,
             subject,
             owner,
         )
-        on_tags = self._first(
+        on_tags = first_said(
             self.on_tags(PolicyType.ACCESS, self.tags.of(parts, below=below)),
             action,
             subject,
             owner,
         )
         return _stronger(on_tags, on_resource)
-
-    def decide_path(self, subject: Subject, action: str, path: str) -> Access:
-        """Return whether an action is granted on a path and all below it, and by which policy."""
-        found = canonical(path)
-        if found is None:
-            return NOTHING_SAID
-        itself = self._path_access(subject, action, found)
-        if not itself.is_allowed:
-            return itself
-        anything = self._path_access(subject, action, f"{found}/{_ANY_NAME}")
-        if not anything.is_allowed:
-            return anything
-        return self._denied_below(subject, action, found) or itself
-
-    def policies_on_path(self, subject: Subject, path: str) -> list[CompiledPolicy]:
-        """Return the policies that are on a path, in the order that they are asked in."""
-        found = canonical(path)
-        asked = Asked(user=subject.name)
-        return [] if found is None else [p for p in self._on_paths if _is_on_path(p, found, asked)]
 
     def mask(self, subject: Subject, parts: Parts) -> Rule | None:
         """Return the mask of a column or struct field; one that shows it as it is counts, too."""
@@ -306,26 +254,6 @@ class Evaluator:
         )
         return tuple(sorted(found))
 
-    @staticmethod
-    def _first(
-        policies: Iterable[tuple[CompiledPolicy, Match]],
-        action: str,
-        subject: Subject,
-        owner: str | None,
-    ) -> Access:
-        granting: CompiledPolicy | None = None
-        for policy, match in policies:
-            if granting is not None and (
-                policy.priority < granting.priority or not policy.has_deny
-            ):
-                break
-            said = policy.says(action, subject, owner)
-            if said is Said.DENIES and match is not Match.BELOW:
-                return policy.denying
-            if said is Said.GRANTS and granting is None:
-                granting = policy
-        return NOTHING_SAID if granting is None else granting.granting
-
     def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
         owner = self.owner_of(parts)
         rules = self._rules_of(parts)
@@ -351,69 +279,6 @@ class Evaluator:
             rules = self._rules[table] = TableRules(table, self._by_kind, self.tags)
         return rules
 
-    def _is_anything_granted(self, name: str, parts: Parts) -> bool:
-        subject = self.subject(name)
-        if subject is None:
-            return False
-        return subject.is_admin or any(
-            self.access(subject, action, parts, below=True).is_allowed for action in TABLE_ACTIONS
-        )
-
-    @cached_property
-    def _namespaces(self) -> list[str]:
-        """Names of namespaces that policies and tags are about, sorted; patterns by an example."""
-        found = set(self.tags.namespaces)
-        for policy in self.policies:
-            if policy.is_tagged or policy.kind is not PolicyType.ACCESS:
-                continue
-            for resources in policy.resources:
-                if len(resources.levels) > 1:
-                    found.update(map(_example, resources.levels[1].texts))
-        return sorted(found)
-
-    def _namespaces_below(self, namespace: str) -> Iterator[str]:
-        prefix = f"{namespace}."
-        for position in range(bisect_left(self._namespaces, prefix), len(self._namespaces)):
-            if not self._namespaces[position].startswith(prefix):
-                return
-            yield self._namespaces[position]
-
-    def _owned_below(self, name: str, above: Parts) -> Iterator[Parts]:
-        for table in self._owned.get(name, ()):
-            if table[: len(above)] == above:
-                yield table[0], ".".join(table[1:-1]), table[-1]
-
-    def _path_access(self, subject: Subject, action: str, path: str) -> Access:
-        asked = Asked(user=subject.name)
-        policies = ((p, Match.SELF) for p in self._on_paths if _is_on_path(p, path, asked))
-        return self._first(policies, action, subject, None)
-
-    def _denied_below(self, subject: Subject, action: str, path: str) -> Access | None:
-        """Return the denial of something that lies below a path, or with a wildcard may do so."""
-        for value in self._denied_paths:
-            denied = value.replace("{USER}", subject.name)
-            literal = re.split(r"[*?]", denied, maxsplit=1)[0]
-            may_be_below = literal.startswith(f"{path}/") or (
-                len(literal) < len(denied) and f"{path}/".startswith(literal)
-            )
-            if may_be_below:
-                found = self._path_access(subject, action, _example(denied))
-                if found.is_denied:
-                    return found
-        return None
-
-    @cached_property
-    def _denied_paths(self) -> tuple[str, ...]:
-        found = (
-            value
-            for policy in self._on_paths
-            if policy.has_deny
-            for one in policy.resources
-            if one.path
-            for value in one.path.texts
-        )
-        return tuple(dict.fromkeys(found))
-
 
 def _first_said(
     policies: Iterable[CompiledPolicy], action: str, subject: Subject, owner: str | None
@@ -432,10 +297,6 @@ def _first_said(
         if said is Said.GRANTS and granting is None:
             granting = policy
     return NOTHING_SAID if granting is None else granting.granting
-
-
-def _is_on_path(policy: CompiledPolicy, path: str, asked: Asked) -> bool:
-    return any(one.path and one.path.match(path, asked) for one in policy.resources)
 
 
 def _first_rule(
@@ -457,8 +318,3 @@ def _stronger(on_tags: Access, on_resource: Access) -> Access:
             on_tags, on_resource, key=lambda found: found.policy.priority if found.policy else -1
         )
     return on_resource if on_resource.is_denied and on_tags.is_allowed else on_tags
-
-
-def _example(pattern: str) -> str:
-    """Return a name that a pattern matches."""
-    return pattern.replace("*", "x").replace("?", "x") if is_wild(pattern) else pattern

@@ -51,10 +51,10 @@ class PolicyGate:
         evaluator = self._evaluator()
         where = namespace_parts(parts)
         if len(where) == 1:
-            return evaluator.is_catalog_known(self._name, where[0])
-        if evaluator.is_namespace_known(self._name, *where):
+            return evaluator.known_names.knows_catalog(self._name, where[0])
+        if evaluator.known_names.knows_namespace(self._name, *where):
             return True
-        return len(parts) > 2 and evaluator.is_known(self._name, table_parts(parts))
+        return len(parts) > 2 and evaluator.known_names.knows_table(self._name, table_parts(parts))
 
     def may(self, action: str, parts: Sequence[str]) -> bool:
         """Tell whether an action is granted on a catalog, namespace or table."""

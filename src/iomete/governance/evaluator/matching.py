@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LEVELS = ("catalog", "namespace", "table", "column")
 PATH = "path"
 _WILD = "*?"
+ANY_NAME = "\x01any"
+"""A name that nobody's policy singles out."""
 _USER, _OWNER = USER_TOKENS
 
 
@@ -260,3 +262,8 @@ def glob(text: str, *, folds: bool = False) -> Any:
     wanted = "".join({"*": ".*", "?": "."}.get(c) or re.escape(c) for c in text)
     matches = re.compile(wanted, re.DOTALL).fullmatch
     return (lambda name: matches(fold(name))) if folds else matches
+
+
+def example(pattern: str) -> str:
+    """Return a name that a pattern matches."""
+    return pattern.replace("*", "x").replace("?", "x") if is_wild(pattern) else pattern

@@ -49,6 +49,7 @@ ACTIONS = (
     "read",
     "write",
 )
+TABLE_ACTIONS = tuple(action for action in ACTIONS if action not in ("read", "write"))
 ALL = "all"
 _ACCESS_TYPES = len(ACTIONS) + 1
 _UNMASKED = "MASK_NONE"

@@ -186,12 +186,16 @@ def test_what_is_granted_is_known_and_so_is_all_above_it(bundle: dict[str, Any])
                 parts = ("lake", namespace, table)
                 if not found.read(user, parts, COLUMNS).visible:
                     continue
-                assert found.is_known(user, parts)
+                assert found.known_names.knows_table(user, parts)
                 levels = namespace.split(".")
                 for depth in range(1, len(levels) + 1):
                     above = ".".join(levels[:depth])
-                    assert found.is_namespace_known(user, "lake", above), (user, parts, above)
-                assert found.is_catalog_known(user, "lake"), (user, parts)
+                    assert found.known_names.knows_namespace(user, "lake", above), (
+                        user,
+                        parts,
+                        above,
+                    )
+                assert found.known_names.knows_catalog(user, "lake"), (user, parts)
 
 
 def test_a_denial_of_a_namespace_leaves_what_is_nested_in_it_known() -> None:
@@ -203,9 +207,9 @@ def test_a_denial_of_a_namespace_leaves_what_is_nested_in_it_known() -> None:
         denyPolicyItems=[item("all", users=["alice"])],
     )
     found = evaluator_of(grant, deny)
-    assert found.is_known("alice", ("lake", "crm.eu", "t"))
-    assert found.is_namespace_known("alice", "lake", "crm")
-    assert not found.is_known("alice", T)
+    assert found.known_names.knows_table("alice", ("lake", "crm.eu", "t"))
+    assert found.known_names.knows_namespace("alice", "lake", "crm")
+    assert not found.known_names.knows_table("alice", T)
 
 
 def test_what_a_denial_of_all_others_excepts_is_known() -> None:
@@ -215,5 +219,5 @@ def test_what_a_denial_of_all_others_excepts_is_known() -> None:
     found = evaluator_of(
         grant, policy(101, resources=others, denyPolicyItems=[item("all", users=["alice"])])
     )
-    assert found.is_namespace_known("alice", "lake", "a")
-    assert not found.is_namespace_known("alice", "lake", "c")
+    assert found.known_names.knows_namespace("alice", "lake", "a")
+    assert not found.known_names.knows_namespace("alice", "lake", "c")
