@@ -141,8 +141,7 @@ def _told(effect: SimulatedEffect) -> tuple[str, str]:
     """Return the verb of an effect, and what it is about."""
     match effect.kind:
         case EffectKind.GAIN:
-            masked = f", masked: {effect.after}" if effect.after else ""
-            return "gains", f"{effect.action} on {effect.resource}{masked}"
+            return "gains", f"{effect.action} on {effect.gained}"
         case EffectKind.LOSS:
             return "loses", f"{effect.action} on {effect.resource}"
         case EffectKind.MASK:

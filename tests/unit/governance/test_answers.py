@@ -266,6 +266,18 @@ def test_a_drafted_filter_is_a_change_of_rows(world: World) -> None:
     assert (effect.before, effect.after) == (None, "id > 1")
 
 
+def test_a_gain_says_which_rows_come_with_it(world: World) -> None:
+    world.policies.filter_rows(CUSTOMERS, "id > 1", to="bob")
+    draft = world.policies.draft().grant("select", on=CUSTOMERS, to="group:analysts")
+    found = {
+        effect.principals: str(effect) for effect in world.policies.simulate(draft).gains.examples
+    }
+    assert found == {
+        ("alice",): f"alice may select {CUSTOMERS}.*",
+        ("bob",): f"bob may select {CUSTOMERS}.*, rows where id > 1",
+    }
+
+
 def test_deleting_updating_and_enabling_are_tried(world: World) -> None:
     grant = world.policies.grant("select", on=CUSTOMERS, to="bob", name="for bob")
     asleep = world.policies.grant("insert", on=CUSTOMERS, to="bob")

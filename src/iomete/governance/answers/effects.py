@@ -22,7 +22,7 @@ class Effect:
     `resource` is the full name of a table or column, `lake.hr.salaries.*` all columns that no
     policy or tag singles out; or a path, a namespace or a catalog. `count` is how many users it is
     for, `principals` the first of them. `before` and `after` are masks or predicates; None is as
-    it is.
+    it is. `rows` is the predicate of the rows that somebody gains; None: all.
     """
 
     kind: EffectKind
@@ -32,6 +32,14 @@ class Effect:
     principals: tuple[str, ...]
     before: str | None = None
     after: str | None = None
+    rows: str | None = None
+
+    @property
+    def gained(self) -> str:
+        """What a gain is of, in words: the resource, as far as it is seen."""
+        masked = f", masked: {self.after}" if self.after else ""
+        rows = f", rows where {self.rows}" if self.rows else ""
+        return f"{self.resource}{masked}{rows}"
 
     @property
     def who(self) -> str:
@@ -44,8 +52,7 @@ class Effect:
         who = self.who
         match self.kind:
             case EffectKind.GAIN:
-                masked = f", masked: {self.after}" if self.after else ""
-                return f"{who} may {self.action} {self.resource}{masked}"
+                return f"{who} may {self.action} {self.gained}"
             case EffectKind.LOSS:
                 return f"{who} may no longer {self.action} {self.resource}"
             case EffectKind.MASK:

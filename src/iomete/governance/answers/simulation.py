@@ -43,15 +43,23 @@ def simulate(before: Evaluator, after: Evaluator, metadata: Metadata) -> Simulat
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """One thing that changes on a table, for a set of users."""
+class _Difference:
+    """One thing that is otherwise on a table, before and after."""
 
     kind: EffectKind
     action: str
-    column: str | None
-    users: int
+    column: str | None = None
     before: str | None = None
     after: str | None = None
+    rows: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What changes for a set of users."""
+
+    difference: _Difference
+    users: int
 
 
 class _Gathered:
@@ -153,16 +161,13 @@ class _Comparison:
         owners: Sequence[str | None],
     ) -> list[_Change]:
         actions = self._actions(policies)
-        found: dict[tuple[object, ...], int] = defaultdict(int)
+        found: dict[_Difference, int] = defaultdict(int)
         for users in split(affected, self._sets(policies, table, owners)):
             was = self._sight(self._before, self._was, users, table, columns, actions)
             now = self._sight(self._after, self._is, users, table, columns, actions)
-            for change in _differences(was, now):
-                found[change] |= users
-        return [
-            _Change(kind, action, column, users, before, after)  # type: ignore[arg-type]
-            for (kind, action, column, before, after), users in found.items()
-        ]
+            for difference in _differences(was, now):
+                found[difference] |= users
+        return [_Change(difference, users) for difference, users in found.items()]
 
     def _sets(
         self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
@@ -247,7 +252,7 @@ class _Comparison:
                     gained |= self._was.bit_of(name) if after and not before else 0
                     lost |= self._was.bit_of(name) if before and not after else 0
                 changes = [
-                    _Change(kind, action, None, users)
+                    _Change(_Difference(kind, action), users)
                     for kind, users in ((EffectKind.GAIN, gained), (EffectKind.LOSS, lost))
                     if users
                 ]
@@ -261,7 +266,7 @@ class _Comparison:
 
     def _gather_named(self, name: str, changes: Sequence[_Change]) -> None:
         for change in changes:
-            gathered = self._gathered[change.kind]
+            gathered = self._gathered[change.difference.kind]
             gathered.count += change.users.bit_count()
             gathered.users |= change.users
             gathered.resources.add(name)
@@ -269,15 +274,17 @@ class _Comparison:
                 gathered.examples.append(self._effect(name, change))
 
     def _effect(self, name: str, change: _Change) -> Effect:
+        found = change.difference
         members = self._was.members(change.users)
         return Effect(
-            kind=change.kind,
-            action=change.action,
-            resource=name if change.column is None else f"{name}.{change.column}",
+            kind=found.kind,
+            action=found.action,
+            resource=name if found.column is None else f"{name}.{found.column}",
             count=change.users.bit_count(),
             principals=tuple(name for name, _ in zip(members, range(_EXAMPLE_NAMES), strict=False)),
-            before=change.before,
-            after=change.after,
+            before=found.before,
+            after=found.after,
+            rows=found.rows,
         )
 
     def _effects(self, kind: EffectKind) -> Effects:
@@ -290,22 +297,22 @@ class _Comparison:
         )
 
 
-def _differences(was: Sight, now: Sight) -> Iterable[tuple[object, ...]]:
-    """Give kind, action, column, and what was and is seen, of each difference."""
+def _differences(was: Sight, now: Sight) -> Iterable[_Difference]:
+    """Give each thing that is otherwise for somebody who saw one sight, and sees the other."""
     for action in now.actions - was.actions:
-        yield EffectKind.GAIN, action, None, None, None
+        yield _Difference(EffectKind.GAIN, action)
     for action in was.actions - now.actions:
-        yield EffectKind.LOSS, action, None, None, None
+        yield _Difference(EffectKind.LOSS, action)
     for column, mask in now.columns.items():
         if column not in was.columns:
-            yield EffectKind.GAIN, "select", column, None, mask
+            yield _Difference(EffectKind.GAIN, "select", column, after=mask, rows=now.filter)
         elif was.columns[column] != mask:
-            yield EffectKind.MASK, "select", column, was.columns[column], mask
+            yield _Difference(EffectKind.MASK, "select", column, was.columns[column], mask)
     for column in was.columns:
         if column not in now.columns:
-            yield EffectKind.LOSS, "select", column, was.columns[column], None
+            yield _Difference(EffectKind.LOSS, "select", column, before=was.columns[column])
     if was.columns and now.columns and was.filter != now.filter:
-        yield EffectKind.FILTER, "select", None, was.filter, now.filter
+        yield _Difference(EffectKind.FILTER, "select", None, was.filter, now.filter)
 
 
 def _changed_policies(before: Evaluator, after: Evaluator) -> dict[int, list[CompiledPolicy]]:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from iomete.governance.as_code.declared import document_of
 from iomete.governance.as_code.folder import FileProblems, find_files, read_text, shown_path
-from iomete.governance.as_code.messages import SECTIONS, missing_values, problems_of, shown
-from iomete.governance.as_code.model import (
-    DEFAULT_PROJECT,
-    FilePolicy,
-    FileTest,
-    PolicyFile,
-)
+from iomete.governance.as_code.members import Member, read_members
+from iomete.governance.as_code.model import DEFAULT_PROJECT, FilePolicy, FileTest
 from iomete.governance.as_code.yaml_source import Located, Place, read_yaml
 
 if TYPE_CHECKING:
     from iomete.governance.documents import Document
+
+_TARGETS = frozenset({"on", "on_namespace", "on_path", "on_tag", "ranger"})
+_MASK_ARGUMENTS = frozenset({"show_last", "show_first", "value", "digits", "expression"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +99,7 @@ class _ReadFile:
 
     name: str
     located: Located
-    members: tuple[tuple[str, int, FilePolicy | FileTest], ...]
+    members: tuple[Member, ...]
 
     @classmethod
     def read(cls, path: Path, root: Path, problems: FileProblems) -> _ReadFile | None:
@@ -116,47 +112,58 @@ class _ReadFile:
             problems.add(name, place, message)
         if not located.is_whole:
             return None
-        return cls(name, located, _members(name, located, problems))
+        return cls(name, located, read_members(name, located, problems))
 
     @property
     def project(self) -> str:
         return str(self.located.value.get("project", DEFAULT_PROJECT))
 
     def policies(self, problems: FileProblems) -> Iterator[DeclaredPolicy]:
-        for section, position, member in self.members:
-            if isinstance(member, FilePolicy):
-                path = (section, position)
-                keys = self.located.value[section][position].keys()
-                said = member.model_dump(by_alias=True)
+        for member in self.members:
+            if isinstance(member.said, FilePolicy):
+                given = self.located.value[member.section][member.position]
+                said = member.said.model_dump(by_alias=True)
                 declared = _Declaring(
                     file=self.name,
-                    name=member.name,
-                    place=self.located.place_of(path),
-                    places={key: self.located.place_of((*path, key)) for key in keys},
+                    name=member.said.name,
+                    place=self.located.place_of(member.path),
+                    places={key: self.located.place_of((*member.path, key)) for key in given},
+                    is_whole=member.keys == given.keys(),
                     problems=problems,
                 )
-                yield from declared.policy({key: said[key] for key in keys})
+                yield from declared.policy({key: said[key] for key in given if key in member.keys})
 
     def tests(self) -> Iterator[DeclaredTest]:
-        for section, position, member in self.members:
-            if isinstance(member, FileTest):
-                place = self.located.place_of((section, position))
-                yield DeclaredTest(test=member, file=self.name, place=place)
+        for member in self.members:
+            if isinstance(member.said, FileTest):
+                place = self.located.place_of(member.path)
+                yield DeclaredTest(test=member.said, file=self.name, place=place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Declaring:
-    """One policy of a file, while it is judged."""
+    """One policy of a file, while it is judged.
+
+    Where it isn't whole, because some of its keys are wrong, what is wrong with others counts only
+    if it is these that say so: what seems to be missing may be what a wrong key meant.
+    """
 
     file: str
     name: str
     place: Place
     places: dict[str, Place]
+    is_whole: bool
     problems: FileProblems
 
     def policy(self, fields: dict[str, Any]) -> Iterator[DeclaredPolicy]:
-        document = document_of(fields, self._note)
-        if document is not None:
+        told = _told_by_parts(fields, self.places)
+
+        def note(key: str, message: str) -> None:
+            if self.is_whole or key in told:
+                self._note(key, message)
+
+        document = document_of(fields, note)
+        if document is not None and self.is_whole:
             yield DeclaredPolicy(
                 name=self.name,
                 document=document,
@@ -171,55 +178,26 @@ class _Declaring:
         self.problems.add(self.file, place, f"policy `{self.name[:80]}`, `{key}`: {message}")
 
 
-def _members(
-    name: str, located: Located, problems: FileProblems
-) -> tuple[tuple[str, int, FilePolicy | FileTest], ...]:
-    if located.value is None:
-        message = "it is empty; write `policies: []` if no policies are meant"
-        problems.add(name, Place(), message)
-        return ()
-    for path in missing_values(located.value, ()):
-        what = shown(path, located.value)
-        problems.add(name, located.place_of(path), f"{what}: nothing is given; leave the key out")
-    return _validated(name, located, problems)
-
-
-def _validated(
-    name: str, located: Located, problems: FileProblems
-) -> tuple[tuple[str, int, FilePolicy | FileTest], ...]:
-    """Return the members that are right, although others of the file may not be."""
-    data = located.value
-    try:
-        PolicyFile.model_validate(data)
-    except ValidationError as error:
-        for path, message in problems_of(error, data):
-            what = shown(path, data)
-            problems.add(name, located.place_of(path), f"{what}: {message}" if what else message)
-    if not isinstance(data, dict):
-        return ()
-    members = []
-    for section, model in SECTIONS.items():
-        listed = data.get(section)
-        for position, given in enumerate(listed if isinstance(listed, list) else ()):
-            if next(missing_values(given, ()), None) is not None:
-                continue
-            try:
-                members.append((section, position, model.model_validate(given)))
-            except ValidationError:
-                continue  # which was noted with the file's others
-    return tuple(members)
+def _told_by_parts(fields: Mapping[str, Any], given: Iterable[str]) -> set[str]:
+    """Return the keys whose problems count, although other keys of a policy are wrong."""
+    told = set(fields)
+    if not told & _TARGETS:
+        told -= {"columns", "except_columns"}
+    if "mask" in told and _MASK_ARGUMENTS & (set(given) - told):
+        told.remove("mask")
+    return told
 
 
 def _note_same_names(files: Sequence[_ReadFile], problems: FileProblems) -> None:
     first: dict[str, str] = {}
     for file in files:
-        for section, position, member in file.members:
-            if isinstance(member, FilePolicy):
-                place = file.located.place_of((section, position, "name"))
-                before = first.setdefault(member.name, f"{file.name}:{place.line}")
+        for member in file.members:
+            if isinstance(member.said, FilePolicy):
+                place = file.located.place_of((*member.path, "name"))
+                before = first.setdefault(member.said.name, f"{file.name}:{place.line}")
                 if before != f"{file.name}:{place.line}":
                     message = f"there is one of this name in {before}"
-                    problems.add(file.name, place, f"policy `{member.name[:80]}`: {message}")
+                    problems.add(file.name, place, f"policy `{member.said.name[:80]}`: {message}")
 
 
 def _project(files: Sequence[_ReadFile], problems: FileProblems) -> str:

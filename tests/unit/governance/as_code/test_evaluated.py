@@ -148,8 +148,10 @@ def told(plan: PolicyPlan) -> set[str]:
 def test_a_plan_tells_who_gains_and_who_loses(world: World, write: Write) -> None:
     folder = write(POLICIES)
     plan = told(world.policies.plan(folder))
-    assert "alice, bob gains select on lake.crm.customers.*" in plan
-    assert "alice gains select on lake.crm.customers.contact" in plan
+    eu = "rows where region = ${{USER.region}}"
+    assert f"alice gains select on lake.crm.customers.*, {eu}" in plan
+    assert "bob gains select on lake.crm.customers.*" in plan
+    assert f"alice gains select on lake.crm.customers.contact, {eu}" in plan
     world.policies.apply(folder)
     assert told(world.policies.plan(folder)) == set()
     write(POLICIES.replace("mask: hash", "mask: nullify").replace("to: group:analysts", "to: bob"))

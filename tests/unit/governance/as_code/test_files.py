@@ -84,6 +84,35 @@ def test_everything_that_is_wrong_is_told_at_once(write: Write) -> None:
     ]
 
 
+def test_a_wrong_key_hides_nothing_that_is_wrong_with_others(write: Write) -> None:
+    folder = write(
+        "policies:\n"
+        "  - name: a\n    mask: hsh\n    colums: email\n    on: lake.crm\n    to: alice\n"
+        "  - name: b\n    mask: hash\n    on: lake.crm.t\n    colums: email\n    to: alice\n"
+        "  - name: b\n    grant: selct\n    onn: lake.crm.t\n    columns: id\n    to: 3\n"
+        "tests:\n  - {principal: alice, can: selct, on: lake.crm.t, enabled: true}\n",
+        "a.yaml",
+    )
+    kinds = "(one of redact, partial, hash, nullify, constant, year, round, custom, none)"
+    assert problems(folder) == [
+        f"a.yaml:3:5: policy `a`, `mask`: `hsh` is no mask {kinds}",
+        "a.yaml:4:5: policy `a`, `colums`: there is no such key; did you mean `columns`?",
+        (
+            "a.yaml:5:5: policy `a`, `on`: `lake.crm` is a namespace (for every table in it, write "
+            "`lake.crm.*`)"
+        ),
+        "a.yaml:10:5: policy `b`, `colums`: there is no such key; did you mean `columns`?",
+        "a.yaml:12:5: policy `b`: there is one of this name in a.yaml:7",
+        "a.yaml:13:5: policy `b`, `grant`: `selct` is no action on tables (did you mean `select`?)",
+        "a.yaml:14:5: policy `b`, `onn`: there is no such key; did you mean `on`?",
+        "a.yaml:16:5: policy `b`, `to`: it is no list",
+        (
+            "a.yaml:18:52: test 1, `enabled`: there is no such key; there are name, principal, "
+            "can, cannot, on, columns, on_path, mask, filter_rows"
+        ),
+    ]
+
+
 def test_the_error_lists_a_problem_a_line(write: Write) -> None:
     with pytest.raises(InvalidPolicyError) as caught:
         read_folder(write("a: 1\nb: 2\n"))

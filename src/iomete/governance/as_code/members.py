@@ -1,0 +1,90 @@
+"""Members of a policy file, each as far as it is right: what is wrong with one hides no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from iomete.governance.as_code.messages import SECTIONS, missing_values, problems_of, shown
+from iomete.governance.as_code.model import FilePolicy, FileTest, PolicyFile
+from iomete.governance.as_code.yaml_source import Located, Path, Place
+
+if TYPE_CHECKING:
+    from iomete.governance.as_code.folder import FileProblems
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A policy or a test of a file, as far as it is right: `keys` are."""
+
+    section: str
+    position: int
+    said: FilePolicy | FileTest
+    keys: frozenset[str]
+
+    @property
+    def path(self) -> Path:
+        """Where it is in the file."""
+        return (self.section, self.position)
+
+
+def read_members(name: str, located: Located, problems: FileProblems) -> tuple[Member, ...]:
+    """Return the members of a file that are right in part at least; note what is wrong.
+
+    Args:
+        name: The file's, as messages have it.
+        located: What it says.
+        problems: Is told what is wrong.
+    """
+    if located.value is None:
+        message = "it is empty; write `policies: []` if no policies are meant"
+        problems.add(name, Place(), message)
+        return ()
+    for path in missing_values(located.value, ()):
+        what = shown(path, located.value)
+        problems.add(name, located.place_of(path), f"{what}: nothing is given; leave the key out")
+    return _validated(name, located, problems)
+
+
+def _validated(name: str, located: Located, problems: FileProblems) -> tuple[Member, ...]:
+    """Return the members that are right, although others of the file may not be."""
+    data = located.value
+    try:
+        PolicyFile.model_validate(data)
+    except ValidationError as error:
+        for path, message in problems_of(error, data):
+            what = shown(path, data)
+            problems.add(name, located.place_of(path), f"{what}: {message}" if what else message)
+    if not isinstance(data, dict):
+        return ()
+    members = []
+    for section, model in SECTIONS.items():
+        listed = data.get(section)
+        for position, given in enumerate(listed if isinstance(listed, list) else ()):
+            if next(missing_values(given, ()), None) is None:
+                found = _right_part(model, given)
+                if found is not None:
+                    members.append(Member(section, position, *found))
+    return tuple(members)
+
+
+def _right_part(
+    model: type[FilePolicy] | type[FileTest], given: Any
+) -> tuple[FilePolicy | FileTest, frozenset[str]] | None:
+    """Return what of a member is right, if that says something, and which of its keys these are.
+
+    What is wrong was noted with the file's others; what is wrong with the rest is told with it.
+    """
+    try:
+        return model.model_validate(given), frozenset(given)
+    except ValidationError as error:
+        wrong = {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
+    if not isinstance(given, dict) or not wrong:
+        return None
+    right = {key: value for key, value in given.items() if key not in wrong}
+    try:
+        return model.model_validate(right), frozenset(right)
+    except ValidationError:
+        return None
