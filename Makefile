@@ -24,14 +24,15 @@ demo: setup  ## run the main job: a lakehouse of real flights
 WORKERS ?= 2
 # Half of what a Spark of tests does is to compile itself, for a speed that it is too short-lived for.
 QUICK_JAVA := JDK_JAVA_OPTIONS="$(JDK_JAVA_OPTIONS) -XX:TieredStopAtLevel=1"
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 test: test-units setup  ## every test: JVM, unit, contract, Spark, notebooks, attacks
-	$(BIN)/iomete prepare
 	$(QUICK_JAVA) jvm/mvnw -q -f jvm/pom.xml verify
-	$(QUICK_JAVA) $(BIN)/pytest tests/contract
-	$(QUICK_JAVA) $(BIN)/pytest -n $(WORKERS) --dist loadfile tests/spark tests/notebooks tests/redteam
+	$(BIN)/iomete prepare  # after the jar was packed for the last time: a class archive fits one jar
+	$(QUICK_JAVA) $(PYTEST) tests/contract
+	$(QUICK_JAVA) $(PYTEST) tests/spark tests/notebooks tests/redteam
 
 test-fast: test-units setup  ## the tests that start no Spark
-	$(BIN)/pytest tests/contract
+	$(PYTEST) tests/contract
 
 check: lint test-units  ## format, lint, types, layers, unit tests, docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
@@ -44,7 +45,7 @@ lint: setup
 
 # Of its own, so that `make check test` runs it once.
 test-units: setup
-	$(BIN)/pytest -q tests/unit
+	$(PYTEST) -q tests/unit
 
 format: setup  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(SOURCES)
