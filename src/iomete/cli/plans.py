@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iomete.governance.as_code.folder import one_line
 from iomete.governance.as_code.plan import PlannedAction
 from iomete.governance.as_code.testing import PolicyTestVerdict
 from iomete.governance.as_code.yaml_text import line_value
@@ -104,8 +105,8 @@ def _summary(plan: PolicyPlan) -> str:
 
 def _result_lines(result: PolicyTestResult) -> Iterator[Line]:
     sign, style = _VERDICTS[result.verdict]
-    yield (f"{sign} ", style), (result.name, ""), (f"  {result.place}", "dim")
+    yield (f"{sign} ", style), (one_line(result.name), ""), (f"  {result.place}", "dim")
     if result.verdict is not PolicyTestVerdict.PASSED:
-        yield ((f"    expected: {result.expected}", ""),)
-        yield ((f"    found:    {result.found}", style),)
-        yield ((f"    because:  {result.reason}", ""),)
+        yield ((f"    expected: {one_line(result.expected)}", ""),)
+        yield ((f"    found:    {one_line(result.found)}", style),)
+        yield ((f"    because:  {one_line(result.reason)}", ""),)

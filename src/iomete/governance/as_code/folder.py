@@ -31,7 +31,7 @@ class FileProblems:
 
     def add(self, file: str, place: Place, message: str) -> None:
         """Note a problem."""
-        self._found.append((file, place, " ".join(message.split())))
+        self._found.append((file, place, one_line(message)))
 
     def raise_any(self) -> None:
         """Raise what was found, if anything, in the order of the files.
@@ -96,10 +96,14 @@ def _walk(folder: Path, root: Path, problems: FileProblems) -> Iterator[Path]:
                 yield from _walk(entry, root, problems)
 
 
+def one_line(text: str) -> str:
+    """Return a text of somebody's making as a terminal may show it: one line, nothing that acts."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 def shown_path(path: Path, root: Path) -> str:
     """Return a path as messages name it: as the folder was given, without control characters."""
-    text = str(root / path.relative_to(root))
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return one_line(str(root / path.relative_to(root)))
 
 
 def read_text(path: Path, name: str, problems: FileProblems) -> str | None:

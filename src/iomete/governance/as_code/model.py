@@ -21,6 +21,7 @@ from pydantic import (
 from iomete.governance.masks import MaskKind
 from iomete.governance.requests import PATH_ACTIONS, TABLE_ACTIONS
 from iomete.governance.specifications import PolicyKind
+from iomete.names import nearest
 
 DEFAULT_PROJECT = "default"
 PROJECT_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,62}"
@@ -34,6 +35,8 @@ KINDS = {
 """The key that says what a policy does, by which it is known."""
 
 _ACTIONS = sorted({*TABLE_ACTIONS, *PATH_ACTIONS})
+_ASKED = [action for action in _ACTIONS if action != "all"]
+"""Actions that a test asks about, one by one."""
 
 
 def _listed(value: object) -> object:
@@ -53,6 +56,7 @@ def _one_or_more(items: dict[str, Any]) -> WithJsonSchema:
 _Listed = BeforeValidator(_listed, json_schema_input_type=Any)
 Texts = Annotated[tuple[str, ...], _Listed, _one_or_more({"type": "string"})]
 Actions = Annotated[tuple[str, ...], _Listed, _one_or_more({"type": "string", "enum": _ACTIONS})]
+Asked = Annotated[tuple[str, ...], _Listed, _one_or_more({"type": "string", "enum": _ASKED})]
 
 
 class Model(BaseModel):
@@ -149,8 +153,8 @@ class FileTest(Model):
 
     name: str | None = Field(None, description="What is tested; unset: the question itself.")
     principal: Texts = Field(description="Users, as `alice`.")
-    can: Actions | None = Field(None, description="Actions that are allowed to all of them.")
-    cannot: Actions | None = Field(None, description="Actions that are allowed to none of them.")
+    can: Asked | None = Field(None, description="Actions that are allowed to all of them.")
+    cannot: Asked | None = Field(None, description="Actions that are allowed to none of them.")
     on: Texts | None = Field(
         None, description="Catalogs, namespaces, tables or views; or columns by their full names."
     )
@@ -167,6 +171,30 @@ class FileTest(Model):
         None,
         description="With `can`: the predicate that rows are seen by; true: any; false: all rows.",
     )
+
+    @field_validator("principal", "can", "cannot", "on", "columns", "on_path")
+    @classmethod
+    def _names_something(cls, named: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if named is not None and not named:
+            raise ValueError("none is named, so nothing would be asked")
+        return named
+
+    @field_validator("can", "cannot")
+    @classmethod
+    def _are_actions(cls, actions: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for action in actions or ():
+            if action not in _ASKED:
+                alike = nearest(action, _ASKED)
+                step = f"did you mean `{alike}`?" if alike else f"one of {', '.join(_ASKED)}"
+                raise ValueError(f"`{action[:80]}` is no action ({step})")
+        return actions
+
+    @field_validator("name")
+    @classmethod
+    def _is_shown_as_it_is(cls, name: str | None) -> str | None:
+        if name is not None and not name.isprintable():
+            raise ValueError("a name is one line of printable characters")
+        return name
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> FileTest:

@@ -103,7 +103,8 @@ def load_plan(path: str | os.PathLike[str], store: Store) -> PolicyPlan:
     Raises:
         InvalidPlanError: It isn't one, was changed, or was made for another lakehouse.
     """
-    content = _read(Path(path))
+    written = _read(Path(path))
+    content = _validated(written, path)
     found = content.lakehouse
     ours = store.identity().id
     if found != ours:
@@ -111,10 +112,10 @@ def load_plan(path: str | os.PathLike[str], store: Store) -> PolicyPlan:
             f"The plan `{path}` was made for lakehouse `{found[:80]}`, and this is `{ours}`.",
             hint="name the lakehouse that it was made for, or plan for this one",
         )
-    plan = _plan(content)
-    if not hmac.compare_digest(_signature(_body(plan), store), content.signature):
+    body = {member: value for member, value in written.items() if member != "signature"}
+    if not hmac.compare_digest(_signature(body, store).encode(), content.signature.encode()):
         raise InvalidPlanError(f"The plan `{path}` isn't as it was when it was made.", hint=_HINT)
-    return plan
+    return _plan(content)  # documents are looked into only now: they are ours
 
 
 def plan_json(plan: PolicyPlan) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _written(change: PlannedChange) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> _PlanFile:
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -163,7 +164,13 @@ def _read(path: Path) -> _PlanFile:
         raise InvalidPlanError(
             f"`{path}` is no plan of policies: it is no JSON.", hint=_HINT
         ) from error
-    version = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise InvalidPlanError(f"`{path}` is no plan of policies.", hint=_HINT)
+    return content
+
+
+def _validated(content: dict[str, Any], path: str | os.PathLike[str]) -> _PlanFile:
+    version = content.get("format")
     if isinstance(version, int) and version > FORMAT:
         raise InvalidPlanError(
             f"The plan `{path}` is of a newer version of iomete.",

@@ -2,7 +2,8 @@
 
 The scalars are those of YAML 1.2's core schema (section 10.3.2), so that `no`, `on`, `12:30` and
 `2026-01-01` are texts. What makes a text say other things than its reviewers read is refused:
-anchors, aliases and merges, tags, several documents in a file, a key twice.
+anchors, aliases and merges, tags, several documents in a file, a key twice, characters that break
+lines or turn text about where nobody sees it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_INTEGER_CHARACTERS = 30
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 """With a point or an exponent; what has neither, as `007`, is a text."""
-_NOT_PRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that YAML doesn't allow (section 5.1)."""
+_UNREAD = re.compile(
+    r"[^\t\n\r -~\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe"
+    r"\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
+)
+"""Characters that YAML doesn't allow (section 5.1), and those that show a text otherwise than it
+is read: further line breaks of YAML 1.1, byte order marks, marks that turn a text's direction."""
 _MERGE = "<<"
 
 
@@ -68,8 +73,12 @@ class Located:
 def read_yaml(text: str) -> Located:
     """Return what the one document of a text says, and all that is wrong with it."""
     composer = _Composer()
-    if (found := _NOT_PRINTABLE.search(text)) is not None:
-        composer.note(_place_at(text, found.start()), "YAML has no such character")
+    if (found := _UNREAD.search(text)) is not None:
+        message = (
+            f"the character U+{ord(found[0]):04X} isn't read, for people don't see it; in double "
+            "quotes it can be written as an escape"
+        )
+        composer.note(_place_at(text, found.start()), message)
         return composer.result(None, is_whole=False)
     try:
         return composer.compose(yaml.parse(text, Loader=_LOADER))

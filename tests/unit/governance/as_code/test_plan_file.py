@@ -57,6 +57,11 @@ def test_a_saved_plan_is_the_plan(world: World, saved: Path, folder: Path) -> No
         lambda plan: plan.update(project="other"),
         lambda plan: plan.update(signature="0" * 64),
         lambda plan: plan.update(signature=""),
+        lambda plan: plan.update(signature="é" * 64),
+        lambda plan: plan["changes"][0].update(after={"x": 1}),
+        lambda plan: plan["changes"][0]["after"].update(resources=5),
+        lambda plan: plan["changes"][0]["after"]["resources"].update(catalog=[1]),
+        lambda plan: plan["changes"][0]["after"].pop("name"),
     ],
 )
 def test_a_plan_that_was_changed_is_refused(

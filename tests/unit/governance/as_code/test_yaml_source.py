@@ -83,7 +83,14 @@ def test_every_duplicate_key_is_told_with_the_first_one_s_line() -> None:
         ("? [a, b]\n: 1\n", (1, 3), "a key is a text"),
         ("a: [1, 2\n", (2, 1), "no YAML"),
         ("a:\n\t- b\n", (2, 1), "no YAML"),
-        ("é: \x07\n", (1, 4), "no such character"),
+        ("é: \x07\n", (1, 4), "U+0007 isn't read"),
+        ("a: 1\n# seen by all\u2028b: 2\n", (2, 14), "U+2028 isn't read"),
+        ("a: 1\n# seen by all\u2029b: 2\n", (2, 14), "U+2029 isn't read"),
+        ("a: 1\n# seen by all\x85b: 2\n", (2, 14), "U+0085 isn't read"),
+        ("a: 1\n# seen by all\rb: 2\n", (2, 14), "U+000D isn't read"),
+        ("a: 1\r\nb: \ufeff2\n", (2, 4), "U+FEFF isn't read"),
+        ("a: 'x\u202ey'\n", (1, 6), "U+202E isn't read"),
+        ("a: 'x\u2066y'\n", (1, 6), "U+2066 isn't read"),
     ],
 )
 def test_what_policies_do_not_say_is_told_with_its_place(
@@ -92,6 +99,13 @@ def test_what_policies_do_not_say_is_told_with_its_place(
     (line, column, message), *_ = problems(text)
     assert (line, column) == place
     assert words in message
+
+
+def test_characters_that_are_not_seen_can_be_said_by_escapes() -> None:
+    assert read_yaml('a: "x\\u2028\\r\\u202e"\r\nb: "é \u2013 \U0001f600"\r\n').value == {
+        "a": "x\u2028\r\u202e",
+        "b": "é \u2013 \U0001f600",
+    }
 
 
 def test_a_billion_laughs_are_not_expanded() -> None:
