@@ -253,3 +253,21 @@ def test_custom_masks_of_a_views_creator_and_of_its_reader_apply_one_after_the_o
     lake.policies.grant("select", on=view, to=reader)
     rows = lake.as_principal(reader).sql(f"SELECT name FROM {view} WHERE id = 1").collect()
     assert [row.name for row in rows] == ["Ann-c-r"]
+
+
+def test_settings_of_a_function_s_body_do_not_change_a_custom_mask(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    name = newcomer()
+    lake.policies.grant("select", on=people, to=name)
+    lake.policies.mask(
+        people, "ssn", "custom", expression=r"regexp_replace({col}, '\\d', '*')", to=name
+    )
+    spark = lake.as_principal(name).spark
+    spark.conf.set("spark.sql.parser.escapedStringLiterals", "true")
+    spark.sql(
+        f"CREATE TEMPORARY FUNCTION peek() RETURNS BIGINT RETURN (SELECT count(ssn) FROM {people})"
+    )
+    spark.conf.unset("spark.sql.parser.escapedStringLiterals")
+    assert spark.sql("SELECT peek()").collect()[0][0] == 3
+    assert {row.ssn for row in spark.table(people).collect()} == {"***-**-****"}

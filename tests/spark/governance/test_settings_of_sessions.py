@@ -29,6 +29,8 @@ FREE = [
     ("spark.sql.ansi.enabled", "true"),
     ("spark.sql.session.timeZone", "UTC"),
     ("spark.wap.branch", "audit"),
+    ("pandas_on_Spark.compute.ops_on_diff_frames", "true"),
+    ("spark.sql.pyspark.inferNestedDictAsStruct.enabled", "true"),
     ("a_variable", "5"),
 ]
 

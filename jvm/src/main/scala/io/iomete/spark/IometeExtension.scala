@@ -26,6 +26,7 @@ class IometeExtension extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit =
     Startup.orRefuse(getClass.getName) {
       SupportedSpark.require(org.apache.spark.SPARK_VERSION)
+      GuardedFunctions.inject(extensions)
       extensions.injectHintResolutionRule(HoldCalls(_))
       extensions.injectHintResolutionRule(NewNames(_))
       extensions.injectHintResolutionRule(RefuseForeignCode(_))

@@ -191,6 +191,33 @@ object IometeErrors {
       "its creator may not read what it is made of"
     )
 
+  def ownedByAnother(principal: String, view: String): Refused =
+    refused(
+      "IOMETE_ACCESS_DENIED.OWNED_VIEW",
+      Map("principal" -> principal, "view" -> view),
+      "create",
+      view,
+      "an administrator has set another owner for the name"
+    )
+
+  def functionOverridden(function: String): Refused =
+    refused(
+      "IOMETE_FUNCTION_OVERRIDDEN",
+      Map("function" -> function),
+      "select",
+      function,
+      "the session has put another function in the place of Spark's"
+    )
+
+  def functionOptionRefused(function: String, option: String): Refused =
+    refused(
+      "IOMETE_FUNCTION_OPTION_REFUSED",
+      Map("function" -> function, "option" -> printable(option)),
+      "read",
+      option,
+      "by the option a function reads a file that nobody is asked about"
+    )
+
   /** Spark's own error for what doesn't exist: what may not be known of doesn't. */
   def tableNotFound(table: String): Refused =
     refusedAs(

@@ -19,16 +19,17 @@ object ViewCreators {
       name.database.toSeq,
       name.table
     )
-    set(governed, resource).orElse(Option(view.desc.owner).filter(_.nonEmpty))
+    setOwner(governed, resource).orElse(Option(view.desc.owner).filter(_.nonEmpty))
   }
 
   def of(governed: GovernedSession, name: RelationName): Option[String] =
-    set(governed, name.table).orElse(
+    setOwner(governed, name.table).orElse(
       ViewUtil
         .loadView(name.catalog, name.identifier)
         .flatMap(view => Option(view.properties.get(property)))
     )
 
-  private def set(governed: GovernedSession, view: TableResource): Option[String] =
+  /** The owner that an administrator has set. */
+  def setOwner(governed: GovernedSession, view: TableResource): Option[String] =
     (view +: governed.aliases(view)).flatMap(governed.engine.ownerOf(_)).headOption
 }

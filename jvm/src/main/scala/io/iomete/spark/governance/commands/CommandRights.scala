@@ -53,6 +53,14 @@ object CommandRights {
         .getOrElse(other)
   }
 
+  /** Properties by which Iceberg's catalog takes a table to another snapshot. */
+  private val ofSnapshots = Set("current-snapshot-id", "cherry-pick-snapshot-id")
+
+  private def movesRows(change: TableChange): Boolean = change match {
+    case set: TableChange.SetProperty => ofSnapshots(set.property)
+    case _                            => false
+  }
+
   /** A view remembers who made it, whatever properties the statement gives. */
   private def signed(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
     case view: CreateIcebergView =>
@@ -110,7 +118,9 @@ private final class CommandRights(governed: GovernedSession) {
     case create: CreateTableAsSelect     => checkCreate(create, create.name, Seq("create"))
     case create: ReplaceTable            => checkCreate(create, create.name, Seq("create", "drop"))
     case create: ReplaceTableAsSelect    => checkCreate(create, create.name, Seq("create", "drop"))
-    case view: CreateIcebergView         => need(created(view.replace), view.child)
+    case view: CreateIcebergView         =>
+      need(created(view.replace), view.child)
+      needOwn(rights.named(view.child))
     case view: CreateViewCommand         => checkView(view)
     case create: CreateNamespace         => checkCreate(create)
     case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
@@ -120,7 +130,9 @@ private final class CommandRights(governed: GovernedSession) {
     case drop: DropIcebergView           => need("drop", drop.child)
     case rename: RenameTable             => checkRename(rename)
     case alter: AlterTableCommand        => checkAlter(alter)
-    case branch: CreateOrReplaceBranch   => checkAlter(branch.table)
+    case branch: CreateOrReplaceBranch   =>
+      checkAlter(branch.table)
+      if (branch.replace || branch.branch == "main") needWrites(rights.named(branch.table).table)
     case tag: CreateOrReplaceTag         => checkAlter(tag.table)
     case branch: DropBranch              => checkAlter(branch.table)
     case tag: DropTag                    => checkAlter(tag.table)
@@ -249,7 +261,9 @@ private final class CommandRights(governed: GovernedSession) {
     needPlain(rename.child)
     // A name alone leaves the table where it is.
     val namespace = if (rename.newName.size == 1) identifier.namespace.toSeq else rename.newName.init
-    need("create", rights.named(catalog.name, namespace, rename.newName.last))
+    val name = rights.named(catalog.name, namespace, rename.newName.last)
+    need("create", name)
+    needOwn(name)
   }
 
   private def checkAlter(alter: AlterTableCommand): Unit = {
@@ -260,7 +274,11 @@ private final class CommandRights(governed: GovernedSession) {
       case _ => ()
     }
     checkAlter(alter.table)
+    if (alter.changes.exists(CommandRights.movesRows)) need(Seq("insert", "delete"), alter.table)
   }
+
+  /** Rows of another snapshot take the place of those that are there, as by procedures that do so. */
+  private def needWrites(table: TableResource): Unit = Seq("insert", "delete").foreach(need(_, table))
 
   private def checkAlter(table: LogicalPlan): Unit = {
     need("alter", table)
@@ -287,7 +305,18 @@ private final class CommandRights(governed: GovernedSession) {
   }
 
   private def checkView(view: CreateViewCommand): Unit =
-    if (view.viewType == PersistedView) created(view.replace).foreach(need(_, rights.named(view.name)))
+    if (view.viewType == PersistedView) {
+      created(view.replace).foreach(need(_, rights.named(view.name)))
+      needOwn(rights.named(view.name))
+    }
+
+  /** A view reads with the rights of the owner that an administrator has set for its name, also when the
+    * view that had it then is gone.
+    */
+  private def needOwn(view: TableResource): Unit =
+    if (!ViewCreators.setOwner(governed, view).forall(_ == governed.principal)) {
+      throw IometeErrors.ownedByAnother(governed.principal, view.fullName)
+    }
 }
 
 /** Where a statement wants a new table's files. */

@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.commands
 
 import io.iomete.spark.governance.decisions.ResourceNames
+import io.iomete.spark.governance.plan.BodyOfView
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis._
@@ -24,7 +25,7 @@ private[governance] object FunctionNames {
 final case class HideFunctions(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan =
-    Governing.of(session).filterNot(_.isAdmin).fold(plan) { governed =>
+    Governing.of(session).filterNot(_.isAdmin || BodyOfView.isBodyOf(plan)).fold(plan) { governed =>
       val lookup = new FunctionLookup(governed)
       plan.foreachWithSubqueries(_.expressions.foreach(_.foreach {
         case call: UnresolvedFunction if lookup.isHidden(call.nameParts) =>

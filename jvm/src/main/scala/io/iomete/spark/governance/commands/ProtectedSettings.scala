@@ -24,7 +24,7 @@ object ProtectedSettings {
   /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
     * beginnings, name classes, places and credentials.
     */
-  private val ofQueries = Seq("spark.", "hivevar:", "mapred.reduce.tasks")
+  private val ofQueries = Seq("spark.", "hivevar:", "mapred.reduce.tasks", "pandas_on_Spark.")
 
   /** Of those, what loads classes, names places, or turns safeguards off. */
   private val unsafeOfQueries = Seq(
@@ -33,6 +33,7 @@ object ProtectedSettings {
     "spark.sql.artifact.",
     "spark.sql.hive.",
     "spark.sql.pyspark.",
+    "spark.sql.legacy.useCurrentConfigsForView",
     "spark.sql.planChangeLog.",
     "spark.sql.planChangeValidation",
     "spark.sql.queryExecutionListeners",
@@ -43,6 +44,10 @@ object ProtectedSettings {
     "spark.databricks.delta.vacuum.",
     "spark.databricks.delta.properties.defaults."
   )
+
+  /** How PySpark guesses types, and how much of an error it prints: nothing that is anybody's else. */
+  private val safeOfPython = Seq("inferNestedDictAsStruct.enabled", "legacy.inferArrayTypeFromFirstElement.enabled",
+    "legacy.inferMapTypeFromFirstPair.enabled").map("spark.sql.pyspark." + _)
 
   /** Words that end the names of settings whose values are classes or places. */
   private val unsafeEndings = Seq(
@@ -72,7 +77,7 @@ object ProtectedSettings {
   def contains(key: String): Boolean = hidden.exists(key.startsWith)
 
   /** Whether only administrators may change a setting. A word without dots is a variable of SQL's. */
-  def isFixed(key: String): Boolean = contains(key) || (key.contains('.') && {
+  def isFixed(key: String): Boolean = contains(key) || (key.contains('.') && !safeOfPython.contains(key) && {
     !ofQueries.exists(key.startsWith) || unsafeOfQueries.exists(key.startsWith) || {
       val name = key.toLowerCase(Locale.ROOT)
       unsafeEndings.exists(name.endsWith)

@@ -12,6 +12,7 @@ import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.catalyst.util.{GenericArrayData, QuotingUtils}
+import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -99,7 +100,8 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
 
   private def analysed(key: Key, columns: Seq[Attribute]): Template =
     try {
-      session.withActive {
+      // Those of a function's body or a view's, which Spark may be analysing, aren't the policy's.
+      asItself {
         val parsed = session.sessionState.sqlParser.parseExpression(key.text)
         val rows = LocalRelation(columns.map(c => AttributeReference(c.name, c.dataType, c.nullable)()))
         val table = SubqueryAlias(key.table.table, rows)
@@ -112,6 +114,9 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
       case error: PolicyExpressionException => throw error
       case NonFatal(error) => throw new PolicyExpressionException(reasonOf(error), error)
     }
+
+  private def asItself[T](body: => T): T =
+    session.withActive(SQLConf.withExistingConf(session.sessionState.conf)(body))
 
   private def requireUsable(expression: Expression, key: Key): Unit = {
     if (!expression.deterministic) {

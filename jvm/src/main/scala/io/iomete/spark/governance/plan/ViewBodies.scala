@@ -1,11 +1,19 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.governance.Governing
+import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.commands.OverriddenFunctions
+import io.iomete.spark.governance.{Governing, ReadAudit}
+import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
+import org.apache.spark.sql.catalyst.catalog.{CatalogStorageFormat, CatalogTable, CatalogTableType}
 import org.apache.spark.sql.catalyst.expressions.{Alias, SubqueryExpression}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.iomete.SparkInternals
+import org.apache.spark.sql.types.StructType
 
 /** The body of an Iceberg view, in the place of its name. [[GovernReads]] replaces it. */
 final case class ExpandedView(child: LogicalPlan) extends UnaryNode {
@@ -29,15 +37,41 @@ final class ViewBodies(session: SparkSession) {
     */
   def ofIceberg(name: RelationName, relation: UnresolvedRelation): Option[LogicalPlan] = {
     val parts = name.catalog.name +: name.identifier.namespace.toSeq :+ name.identifier.name
-    ResolveViews(session.asInstanceOf[ClassicSession])
-      .apply(relation.copy(multipartIdentifier = parts)) match {
-      case IcebergView(_, body) => Some(expanded(body))
-      case _                    => None
+    asInAnySession {
+      ResolveViews(session.asInstanceOf[ClassicSession])
+        .apply(relation.copy(multipartIdentifier = parts)) match {
+        case IcebergView(_, body) => Some(analysed(expanded(body), name))
+        case _                    => None
+      }
     }
   }
 
+  /** A body as Spark analyses those of its own views: by itself, in the catalog and namespace of the view,
+    * where the variables and temporary functions of its reader don't count.
+    */
+  private def analysed(body: LogicalPlan, name: RelationName): LogicalPlan = {
+    val namespace = name.identifier.namespace.toSeq
+    val view = CatalogTable(
+      TableIdentifier(name.identifier.name, namespace.headOption, Some(name.catalog.name)),
+      CatalogTableType.VIEW,
+      CatalogStorageFormat.empty,
+      new StructType,
+      properties = CatalogTable.catalogAndNamespaceToProps(name.catalog.name, namespace)
+    )
+    val analyser = session.asInstanceOf[ClassicSession].sessionState.analyzer
+    AnalysisContext.withAnalysisContext(view)(SparkInternals.inSameContext(analyser, body))
+  }
+
+  /** With the settings that the session was bound with: a text means the same for whoever reads it. Of
+    * Iceberg's views none are kept, as Spark keeps those with which a view of its own was made.
+    */
+  private def asInAnySession[T](body: => T): T = {
+    val settings = PrincipalBinding.settingsOf(session).getOrElse(throw IometeErrors.noPrincipal())
+    SQLConf.withExistingConf(settings.conf)(body)
+  }
+
   def marked(body: LogicalPlan): LogicalPlan = body match {
-    case done @ (_: VisibleColumns | _: HiddenRelation) => done
+    case done @ (_: VisibleColumns | _: HiddenRelation | _: ExpandedView) => done
     case done if done.analyzed                          => done
     case IcebergView(parts, view)                       => mark(expanded(view), parts)
     case relation: UnresolvedRelation                   => mark(relation, relation)
@@ -54,12 +88,35 @@ final class ViewBodies(session: SparkSession) {
 
   private def expanded(view: LogicalPlan): LogicalPlan = ExpandedView(inside(view))
 
-  private def inside(plan: LogicalPlan): LogicalPlan =
+  private def inside(plan: LogicalPlan): LogicalPlan = {
+    requireOfSpark(plan)
     plan
       .withNewChildren(plan.children.map(marked))
       .transformExpressions { case subquery: SubqueryExpression =>
         subquery.withNewPlan(marked(subquery.plan))
       }
+  }
+
+  /** What a view's text calls by one word is a function of Spark's. */
+  private def requireOfSpark(plan: LogicalPlan): Unit = Governing.of(session).filterNot(_.isAdmin).foreach { governed =>
+    new ReadAudit(governed).refusals {
+      plan match {
+        case table: UnresolvedTableValuedFunction => overridden.requireNone(table.name)
+        case _                                    => ()
+      }
+      plan.expressions.foreach(_.foreach {
+        case call: UnresolvedFunction   => overridden.requireNone(call.nameParts)
+        case call: UnresolvedGenerator  => overridden.requireNone(call.name.nameParts)
+        case _                          => ()
+      })
+      plan match {
+        case Generate(call: UnresolvedGenerator, _, _, _, _, _) => overridden.requireNone(call.name.nameParts)
+        case _                                                  => ()
+      }
+    }
+  }
+
+  private def overridden = new OverriddenFunctions(session.asInstanceOf[ClassicSession])
 
   private def mark(named: LogicalPlan, relation: UnresolvedRelation): LogicalPlan = {
     Governing.of(session).foreach(new ReaderOptions(_).checkNamed(relation.options))

@@ -1,9 +1,12 @@
 package org.apache.spark.sql.iomete
 
+import java.lang.reflect.InvocationTargetException
 import java.util.{Map => JMap}
 
 import org.apache.spark.internal.config.{ConfigProvider, ConfigReader}
 import org.apache.spark.sql.catalog.CatalogMetadata
+import org.apache.spark.sql.catalyst.analysis.Analyzer
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.trees.Origin
 import org.apache.spark.sql.classic.{Catalog, Dataset, SparkSession}
 import org.apache.spark.sql.errors.{QueryCompilationErrors, QueryExecutionErrors}
@@ -48,6 +51,19 @@ object SparkInternals {
 
   private def provider(find: String => Option[String]): ConfigProvider = new ConfigProvider {
     override def get(key: String): Option[String] = find(key)
+  }
+
+  /** What an analyser makes of a part of a plan, in the context that is set: as it does with bodies of
+    * views. Its own method of that is private.
+    */
+  def inSameContext(analyser: Analyzer, plan: LogicalPlan): LogicalPlan =
+    try executeSameContext.invoke(analyser, plan).asInstanceOf[LogicalPlan]
+    catch { case error: InvocationTargetException => throw error.getCause }
+
+  private lazy val executeSameContext = {
+    val found = classOf[Analyzer].getMethods.filter(_.getName.endsWith("$$executeSameContext"))
+    require(found.length == 1, "Spark's Analyzer is not as it was in 4.1.3")
+    found.head
   }
 
   /** The error of DESCRIBE for a column that isn't there. */
