@@ -82,11 +82,23 @@ class PolicyApplier:
         self._administration = administration
         self._checks = checks
 
-    def plan(self, declared: Declarations, *, adopt: bool) -> PolicyPlan:
-        """Return what has to change, so that the store says what the files say."""
+    def plan(
+        self, declared: Declarations, problems: FileProblems | None = None, *, adopt: bool
+    ) -> PolicyPlan:
+        """Return what has to change, so that the store says what the files say.
+
+        Args:
+            declared: What they say, as far as it is right.
+            problems: What is wrong with the rest: told with what is wrong by what there is.
+            adopt: Whether policies that were made by hand are taken over.
+
+        Raises:
+            PolicyFilesError: With everything that is wrong.
+        """
         store = self._administration.parts[0]
-        _refuse_without_policies(declared)
-        problems = FileProblems()
+        problems = FileProblems() if problems is None else problems
+        if not problems:
+            _refuse_without_policies(declared)
         on = _resource(declared.project)
         with self._administration.reading("policy.plan", on) as connection:
             version = counters.read_version(connection) or 0

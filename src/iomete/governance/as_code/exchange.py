@@ -66,10 +66,8 @@ class PolicyFiles(RangerExchange):
         Cost: one read of all policies; of policies that change, metadata of the tables that they
             name, and analysis of their SQL.
         """
-        from iomete.governance.as_code.files import read_folder
-
         applier = self._applier("policy.plan", future=future)
-        plan = applier.plan(read_folder(folder), adopt=adopt)
+        plan = _planned(applier, folder, adopt=adopt)
         return plan if self._effects is None else _with_effects(plan, self._effects)
 
     def apply(
@@ -98,13 +96,10 @@ class PolicyFiles(RangerExchange):
 
         Cost: one write to the store and one to the bundle; and what `plan` costs.
         """
-        from iomete.governance.as_code.files import read_folder
-
         applier = self._applier("policy.apply", future=future)
         if isinstance(plan, (str, os.PathLike)):
             is_file = Path(plan).is_file()
-            declared = None if is_file else read_folder(plan)
-            plan = applier.plan(declared, adopt=adopt) if declared else self.load_plan(plan)
+            plan = self.load_plan(plan) if is_file else _planned(applier, plan, adopt=adopt)
         return applier.apply(plan)
 
     def save_plan(self, plan: PolicyPlan, path: str | os.PathLike[str]) -> None:
@@ -201,6 +196,17 @@ class PolicyFiles(RangerExchange):
                 self._outside.refuse_changes()
         checks = None if future else self._checks
         return PolicyApplier(self._administration, checks)
+
+
+def _planned(applier: PolicyApplier, folder: str | os.PathLike[str], *, adopt: bool) -> PolicyPlan:
+    """Return the plan of a folder of files.
+
+    Raises:
+        PolicyFilesError: With everything that is wrong, in the files and by what there is.
+    """
+    from iomete.governance.as_code.files import read_as_far_as_right
+
+    return applier.plan(*read_as_far_as_right(folder), adopt=adopt)
 
 
 def _with_effects(plan: PolicyPlan, effects: Effects) -> PolicyPlan:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import AlreadyExistsError, ConfigurationError
 from iomete.governance.as_code.declared import fields_of
-from iomete.governance.as_code.folder import SUFFIXES
+from iomete.governance.as_code.folder import MAX_FILE_BYTES, MAX_FILES, SUFFIXES
 from iomete.governance.as_code.model import DEFAULT_PROJECT, PROJECT_PATTERN
 from iomete.governance.as_code.ownership import project_of
 from iomete.governance.as_code.schema import SCHEMA_FILE, schema_text
@@ -25,6 +26,9 @@ _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _OTHERS = "others"
 MAX_FILE_POLICIES = 1000
 """Most policies in a file; what is on one namespace and more is continued in another."""
+MAX_PART_BYTES = MAX_FILE_BYTES // 2
+MAX_EXPORTED_FILES = MAX_FILES // 4
+"""Where there would be more, a catalog has a file, and not each of its namespaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +85,52 @@ def export_policy_files(
 
 
 def _texts(policies: Sequence[Policy], project: str) -> Iterable[tuple[str, str]]:
-    grouped: dict[str, list[Policy]] = {}
-    for policy in policies:
-        grouped.setdefault(_file_of(policy.document), []).append(policy)
+    """Give the name and the text of each file, all of which can be read again."""
+    grouped = _grouped(policies, _file_of)
+    if len(grouped) > MAX_EXPORTED_FILES:
+        grouped = _grouped(policies, lambda document: _file_of(document).partition(".")[0])
+    taken = set(grouped)
     for name in sorted(grouped) or [_OTHERS]:
         listed = sorted(grouped.get(name, ()), key=lambda policy: policy.name)
-        parts = range(0, max(len(listed), 1), MAX_FILE_POLICIES)
-        for number, start in enumerate(parts, start=1):
-            part = listed[start : start + MAX_FILE_POLICIES]
-            own = name if number == 1 else f"{name}-{number}"
-            yield f"{own}.yaml", policies_text([fields_of(p.document) for p in part], project)
+        for number, part in enumerate(_parts([fields_of(p.document) for p in listed]), start=1):
+            own = name if number == 1 else _another(name, number, taken)
+            yield f"{own}.yaml", policies_text(part, project)
+
+
+def _grouped(
+    policies: Iterable[Policy], file_of: Callable[[Mapping[str, Any]], str]
+) -> dict[str, list[Policy]]:
+    grouped: dict[str, list[Policy]] = {}
+    for policy in policies:
+        grouped.setdefault(file_of(policy.document), []).append(policy)
+    return grouped
+
+
+def _parts(policies: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Give what each of the files of a group holds; there is one even where that is nothing."""
+    part: list[Mapping[str, Any]] = []
+    size = 0
+    for policy in policies:
+        added = len(_item(policy).encode())
+        if added > MAX_PART_BYTES:
+            raise ConfigurationError(
+                f"Policy `{policy['name'][:80]}` takes {added} bytes in a file, which is too much "
+                "to be read again.",
+                hint="divide it into several, by columns or principals",
+            )
+        if part and (size + added > MAX_PART_BYTES or len(part) >= MAX_FILE_POLICIES):
+            yield part
+            part, size = [], 0
+        part.append(policy)
+        size += added
+    yield part
+
+
+def _another(name: str, number: int, taken: set[str]) -> str:
+    """Return a name of a further file that no other has."""
+    found = next(n for k in count(number) if (n := f"{name}-{k}") not in taken)
+    taken.add(found)
+    return found
 
 
 def policies_text(policies: Sequence[Mapping[str, Any]], project: str) -> str:

@@ -73,6 +73,19 @@ def read_folder(folder: str | os.PathLike[str]) -> Declarations:
     Raises:
         PolicyFilesError: With everything that is wrong, and where: file, line and column.
     """
+    declared, problems = read_as_far_as_right(folder)
+    problems.raise_any()
+    return declared
+
+
+def read_as_far_as_right(
+    folder: str | os.PathLike[str],
+) -> tuple[Declarations, FileProblems]:
+    """Return what files say, as far as it is right, and what is wrong with the rest.
+
+    Raises:
+        PolicyFilesError: There are no files.
+    """
     root = Path(folder)
     problems = FileProblems()
     read = [
@@ -81,16 +94,17 @@ def read_folder(folder: str | os.PathLike[str]) -> Declarations:
     policies = [policy for file in read for policy in file.policies(problems)]
     _note_same_names(read, problems)
     project = _project(read, problems)
-    problems.raise_any()
     tests = [test for file in read for test in file.tests()]
-    owns = any("policies" in file.located.value for file in read)
-    return Declarations(
+    said = [file.located.value for file in read if isinstance(file.located.value, dict)]
+    owns = any("policies" in value for value in said)
+    declared = Declarations(
         folder=root,
         owns_policies=owns,
         project=project,
         policies=tuple(policies),
         tests=tuple(tests),
     )
+    return declared, problems
 
 
 @dataclass(frozen=True, slots=True)

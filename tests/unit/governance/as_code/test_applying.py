@@ -516,3 +516,20 @@ def test_a_store_that_was_put_back_does_not_take_a_plan_of_later(
     world.policies.apply(plan)
     with pytest.raises(PlanOutdatedError):
         world.policies.apply(plan)
+
+
+def test_what_does_not_exist_is_told_with_what_is_wrong_in_the_files(
+    world: World, write: Write
+) -> None:
+    folder = write(
+        CUSTOMERS.replace("grant:", "grnt:").replace("to: group:analysts", "to: nobody")
+        + "  - name: mine\n    grant: select\n    on_tag: PIII\n    to: group:analysts\n"
+    )
+    with pytest.raises(PolicyFilesError) as caught:
+        world.policies.plan(folder)
+    found = [problem.partition("policies.yaml:")[2] for problem in caught.value.problems]
+    assert [problem.partition(" (")[0] for problem in found] == [
+        "3:5: policy `customers`, `grnt`: there is no such key; did you mean `grant`?",
+        "11:5: policy `emails`, `to`: User `nobody` does not exist",
+        "14:5: policy `mine`, `on_tag`: tag `PIII` does not exist",
+    ]

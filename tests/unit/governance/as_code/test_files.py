@@ -106,6 +106,7 @@ def test_a_wrong_key_hides_nothing_that_is_wrong_with_others(write: Write) -> No
         "a.yaml:13:5: policy `b`, `grant`: `selct` is no action on tables (did you mean `select`?)",
         "a.yaml:14:5: policy `b`, `onn`: there is no such key; did you mean `on`?",
         "a.yaml:16:5: policy `b`, `to`: it is no list",
+        "a.yaml:18:24: test 1, `can`: `selct` is no action (did you mean `select`?)",
         (
             "a.yaml:18:52: test 1, `enabled`: there is no such key; there are name, principal, "
             "can, cannot, on, columns, on_path, mask, filter_rows"

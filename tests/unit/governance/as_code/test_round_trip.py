@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iomete.errors import AlreadyExistsError, ConfigurationError
+from iomete.governance.as_code import exporting
 from iomete.governance.as_code.declared import fields_of
 from iomete.governance.as_code.files import read_folder
 from iomete.governance.checks import Problems
@@ -271,3 +272,45 @@ def test_policies_of_other_projects_are_left_to_them(
     exported = world.policies.export_files(folder)
     assert (exported.policies, exported.left) == (1, 1)
     assert not world.policies.plan(folder).has_changes
+
+
+def test_what_is_exported_can_be_read_however_much_it_is(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peopled(world)
+    monkeypatch.setattr(exporting, "MAX_PART_BYTES", 400)
+    for number in range(12):
+        world.policies.grant(
+            "select", on=f"lake.crm.t{number}", to="alice", name=f"n{number}", future=True
+        )
+    world.policies.grant("select", on="lake.`crm-2`.t", to="alice", name="beside", future=True)
+    exported = world.policies.export_files(folder)
+    names = [path.name for path in exported.files]
+    assert len(names) == len(set(names)) > 3
+    assert {"lake.crm.yaml", "lake.crm-2.yaml", "lake.crm-3.yaml"} <= set(names)
+    assert all(path.stat().st_size < 600 for path in exported.files)
+    plan = world.policies.plan(folder, future=True)
+    assert (plan.has_changes, len(plan.adopted)) == (False, 13)
+
+
+def test_a_catalog_of_many_namespaces_has_few_files(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peopled(world)
+    monkeypatch.setattr(exporting, "MAX_EXPORTED_FILES", 5)
+    for number in range(6):
+        world.policies.grant("select", on=f"lake.n{number}.t", to="alice", future=True)
+    exported = world.policies.export_files(folder)
+    assert [path.name for path in exported.files] == ["lake.yaml"]
+    assert not world.policies.plan(folder, future=True).has_changes
+
+
+def test_a_policy_that_no_file_holds_is_told(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peopled(world)
+    monkeypatch.setattr(exporting, "MAX_PART_BYTES", 100)
+    world.policies.grant("select", on="lake.crm.t", to="alice", name="x" * 90, future=True)
+    with pytest.raises(ConfigurationError, match="too much to be read again"):
+        world.policies.export_files(folder)
+    assert not folder.exists()
