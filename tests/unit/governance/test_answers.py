@@ -6,6 +6,7 @@ import pytest
 
 from iomete.errors import (
     AccessDeniedError,
+    AlreadyExistsError,
     ColumnNotFoundError,
     ConfigurationError,
     InvalidPolicyError,
@@ -16,7 +17,7 @@ from iomete.errors import (
     TableNotFoundError,
     TagNotFoundError,
 )
-from iomete.governance.answers import EffectKind, FindingKind, Outcome
+from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"
@@ -395,3 +396,84 @@ def test_tagged_columns_that_are_read_unmasked_are_found(world: World) -> None:
 def test_principals_whom_nothing_reaches_are_orphaned(world: World) -> None:
     world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
     assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:carol"}
+
+
+# --- drafts, step by step -------------------------------------------------------------------------
+
+
+def gains(world: World, draft: Draft) -> set[tuple[tuple[str, ...], str, str]]:
+    found = world.policies.simulate(draft).gains.examples
+    return {(effect.principals, effect.action, effect.resource) for effect in found}
+
+
+def test_drafted_policies_keep_their_own_ids_after_one_is_deleted(world: World) -> None:
+    draft = world.policies.draft()
+    draft.grant("insert", on=CUSTOMERS, to="alice", name="a")
+    draft.grant("insert", on=CUSTOMERS, to="bob", name="b")
+    draft.delete("a").grant("insert", on=CUSTOMERS, to="carol", name="c")
+    assert gains(world, draft) == {(("bob", "carol"), "insert", CUSTOMERS)}
+    assert [document["name"] for document in draft.documents] == ["b", "c"]
+
+
+@pytest.mark.parametrize("step", ["delete", "disable"])
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_what_is_updated_and_then_taken_away_is_gone(world: World, step: str, by: str) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="for bob")
+    draft = world.policies.draft().update("for bob", to="alice")
+    getattr(draft, step)(getattr(policy, by))
+    found = world.policies.simulate(draft)
+    assert found.gains.count == 0
+    assert {effect.principals for effect in found.losses.examples} == {("bob",)}
+    assert draft.removed == {policy.id}
+
+
+def test_what_is_disabled_and_then_enabled_is_in_force(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft().disable(policy.id).enable(policy.id)
+    assert world.policies.simulate(draft).changes_nothing
+    assert world.policies.simulate(draft.disable(policy.id)).losses.count == 1
+
+
+def test_a_second_update_goes_on_from_the_first(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft().update(policy.id, to="alice").update(policy.id, on=ORDERS)
+    assert gains(world, draft) == {(("alice",), "select", f"{ORDERS}.*")}
+
+
+def test_what_the_draft_took_away_is_not_there_to_change(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="one")
+    for key in (policy.id, "one"):
+        with pytest.raises(PolicyNotFoundError, match="any more"):
+            world.policies.draft().delete("one").update(key, to="alice")
+    with pytest.raises(AlreadyExistsError, match="in the draft"):
+        world.policies.draft().grant("select", on=ORDERS, to="bob", name="two").grant(
+            "select", on=ORDERS, to="bob", name="two"
+        )
+
+
+def test_memberships_and_tags_are_as_the_last_step_leaves_them(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    world.policies.mask_tag("PII.EMAIL", "redact", to="everyone")
+    email = f"{CUSTOMERS}.email"
+    draft = world.policies.draft().add_to_group("analysts", "carol")
+    assert world.policies.simulate(draft).gains.count
+    draft.remove_from_group("analysts", "carol").attach("PII.EMAIL", email)
+    assert world.policies.simulate(draft).masks.count
+    assert world.policies.simulate(draft.detach("PII.EMAIL", email)).changes_nothing
+    again = world.policies.draft().remove_from_group("eu", "alice").add_to_group("eu", "alice")
+    assert world.policies.simulate(again).changes_nothing
+
+
+def test_only_a_tag_that_is_attached_is_detached(world: World) -> None:
+    email = f"{CUSTOMERS}.email"
+    with pytest.raises(TagNotFoundError, match="not attached"):
+        world.policies.draft().detach("PII.EMAIL", email)
+    world.tags.attach("PII.EMAIL", email)
+    draft = world.policies.draft().detach("PII.EMAIL", email)
+    with pytest.raises(TagNotFoundError, match="not attached"):
+        draft.detach("PII.EMAIL", email)
+
+
+def test_a_document_that_says_nothing_is_refused_where_it_is_put(world: World) -> None:
+    with pytest.raises(InvalidPolicyError, match="resources"):
+        world.policies.draft().put({"name": "x"})
