@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -477,3 +478,59 @@ def test_only_a_tag_that_is_attached_is_detached(world: World) -> None:
 def test_a_document_that_says_nothing_is_refused_where_it_is_put(world: World) -> None:
     with pytest.raises(InvalidPolicyError, match="resources"):
         world.policies.draft().put({"name": "x"})
+
+
+# --- denials on catalogs and namespaces -----------------------------------------------------------
+
+
+def denial_on(level: dict[str, str], name: str = "held", **more: Any) -> dict[str, Any]:
+    """Return a denial on a catalog or namespace alone, as Ranger Admin may have it."""
+    return {
+        "service": "iomete",
+        "name": name,
+        "resources": {key: {"values": [value]} for key, value in level.items()},
+        "denyPolicyItems": [{"accesses": [{"type": "select"}], "users": ["bob"]}],
+    } | more
+
+
+@pytest.mark.parametrize("level", [{"catalog": "lake"}, {"catalog": "lake", "namespace": "crm"}])
+def test_a_denial_on_what_holds_a_table_is_simulated(world: World, level: dict[str, str]) -> None:
+    world.policies.grant("select", on="*", to="bob")
+    draft = world.policies.draft().put(denial_on(level))
+    losses = {effect.resource for effect in world.policies.simulate(draft).losses.examples}
+    assert f"{CUSTOMERS}.*" in losses
+    assert (f"{ORDERS}.*" in losses) == ("namespace" not in level)
+    assert not world.policies.explain("bob", "select", CUSTOMERS, after=draft).is_allowed
+
+
+def test_a_stronger_grant_on_a_namespace_takes_its_denial_back(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    level = {"catalog": "lake", "namespace": "crm"}
+    world.policies.import_({"policies": [denial_on(level)]})
+    grant = denial_on(level, "stronger", policyPriority=1)
+    grant["policyItems"] = grant.pop("denyPolicyItems")
+    found = world.policies.simulate(world.policies.draft().put(grant))
+    assert (found.gains.count, found.losses.count) == (1, 0)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_what_can_tells_tables_apart_by_what_holds_them(world: World, is_reversed: bool) -> None:
+    world.policies.grant("select", on="lake", to="bob")
+    world.policies.import_({"policies": [denial_on({"catalog": "lake", "namespace": "crm"})]})
+    if is_reversed:
+        world.tables.tables = dict(reversed(world.tables.tables.items()))
+    assert [right.resource for right in world.policies.what_can("bob")] == [
+        "lake.a.b.c",
+        ORDERS,
+    ]
+
+
+def test_findings_see_denials_on_namespaces(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="of crm")
+    world.policies.grant("select", on=ORDERS, to="bob", name="of sales")
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    assert FindingKind.UNMASKED_TAG in found_kinds(world)
+    world.policies.import_({"policies": [denial_on({"catalog": "lake", "namespace": "crm"})]})
+    found = found_kinds(world)
+    assert FindingKind.UNMASKED_TAG not in found
+    assert FindingKind.UNUSED not in found

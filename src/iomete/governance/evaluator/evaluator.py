@@ -72,6 +72,7 @@ class Evaluator:
             kind: (self._on_resources[kind], self._on_tags[kind]) for kind in PolicyType
         }
         self._rules: dict[Parts, TableRules] = {}
+        self._above: dict[Parts, tuple[CompiledPolicy, ...]] = {}
         self.paths = PathRules(access)
         self.known_names = KnownNames(self)
         self._subjects: dict[str, Subject | None] = {}
@@ -225,8 +226,11 @@ class Evaluator:
         return policies.ordered(kind, tags) if policies else []
 
     def about(self, table: Parts) -> AboutTable:
-        """Return all that can decide about a table, or anything in it, for anybody."""
-        return self._rules_of(table).about()
+        """Return all that can decide about a table, or anything in it, for anybody.
+
+        Denials on its namespace and catalog that stop there are among it, see `denied_above`.
+        """
+        return self._rules_of(table).about([self._denials_on(table[:depth]) for depth in (1, 2)])
 
     def about_container(self, parts: Parts) -> list[CompiledPolicy]:
         """Return the access policies that can be on a catalog or namespace itself, for anybody."""
@@ -253,6 +257,20 @@ class Evaluator:
             and any(ADMIN.name in item.get("roles", ()) for item in policy.get("policyItems", ()))
         )
         return tuple(sorted(found))
+
+    def _denials_on(self, container: Parts) -> tuple[CompiledPolicy, ...]:
+        """Return the policies on a catalog or namespace itself, if one of them may deny something.
+
+        The others among them may be stronger.
+        """
+        if not self._denies_above:
+            return ()
+        found = self._above.get(container)
+        if found is None:
+            on_it = {policy.id: policy for policy in self.about_container(container)}
+            denies = any(policy.has_deny for policy in on_it.values())
+            found = self._above[container] = tuple(on_it.values()) if denies else ()
+        return found
 
     def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
         owner = self.owner_of(parts)
