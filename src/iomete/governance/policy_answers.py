@@ -201,7 +201,8 @@ class PolicyAnswers(RangerExchange):
             return holders_of_path(explainer, evaluator, action, _checked_path(str(resource)))
         _check_action(action, tuple(a for a in ACTIONS if a not in _PATH_ACTIONS), "tables")
         parts, columns = self._resource(resource, future=False)
-        return holders_of(explainer, evaluator, action, parts, columns)
+        column = _column_of(parts, resource)
+        return holders_of(explainer, evaluator, action, parts, columns, column)
 
     def what_can(self, principal: str, *, at: datetime | None = None) -> list[Right]:
         """Return what a principal may do with which tables and views, sorted by their names.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iomete.access import Verdict
+from iomete.governance.answers.columns import DENIED_FIELD, Seen, column_of, fields_in, seen_by
 from iomete.governance.answers.explanation import (
     ColumnSeen,
     ConsideredPolicy,
@@ -96,9 +97,12 @@ class Explainer:
         if columns and action == "select":
             return self._of_table(subject, parts, columns)
         asked = parts if column is None else (*parts[:3], column)
+        is_read = action == "select" and len(parts) > 2
+        seen = None
+        if is_read and len(parts) > 3:
+            seen = seen_by(self._evaluator, subject, parts[:3], parts[3], column)
         found = self._evaluator.decide(subject, action, asked)
         above = self._evaluator.denied_above(subject, action, asked)
-        is_read = action == "select" and len(parts) > 2
         return Explanation(
             principal=subject.name,
             action=action,
@@ -107,7 +111,7 @@ class Explainer:
             reason=self._reason(subject, action, written(parts), found, is_above=found == above),
             policy=found.policy_id,
             policies=self._considered(subject, action, asked, found),
-            mask=self._mask(subject, parts) if is_read and len(parts) > 3 else None,
+            mask=None if seen is None else self._mask(subject, seen),
             filter=self._filter(subject, parts[:3]) if is_read else None,
             version=self._evaluator.version,
         )
@@ -138,70 +142,71 @@ class Explainer:
     # --- tables ----------------------------------------------------------------------------------
 
     def _of_table(self, subject: Subject, table: Parts, columns: Sequence[str]) -> Explanation:
-        seen = [self._column(subject, table, column) for column in columns]
-        visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
-        hidden = [column.column for column in seen if column.verdict is Verdict.DENIED]
-        masked = [column.column for column in visible if column.mask]
-        deciding = {column.policy for column in seen if column.policy is not None}
+        seen = self._columns(subject, table, columns)
         considered: dict[int, ConsideredPolicy] = {}
         for column in columns:
             parts = (*table, column.lower())
-            found = self._decide_column(subject, parts)
+            found = self._evaluator.decide(subject, "select", parts)
             for one in self._considered(subject, "select", parts, found):
                 known = considered.get(one.id)
                 if known is None or one.outcome is Outcome.DECIDES:
                     considered[one.id] = one
-        name = written(table)
-        if not visible:
-            reason = f"`{subject.name}` may not select from `{name}`: no column of it is granted."
-            denied = next((c for c in considered.values() if c.says == "denies"), None)
-            if denied is not None:
-                reason = f"`{subject.name}` may not select from `{name}`: {denied}."
-        else:
-            reason = f"`{subject.name}` may select from `{name}`, by {_policies(deciding)}"
-            reason += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
-            reason += f"; masked: {', '.join(masked)}." if masked else "."
+        listed = _sorted(considered.values())
+        deciding = {column.policy for column in seen if column.policy is not None}
+        is_allowed = any(column.verdict is Verdict.ALLOWED for column in seen)
         return Explanation(
             principal=subject.name,
             action="select",
-            resource=name,
-            verdict=Verdict.ALLOWED if visible else Verdict.DENIED,
-            reason=reason,
+            resource=written(table),
+            verdict=Verdict.ALLOWED if is_allowed else Verdict.DENIED,
+            reason=_reason_of_table(subject, written(table), seen, listed),
             policy=next(iter(deciding)) if len(deciding) == 1 else None,
-            policies=_sorted(considered.values()),
+            policies=listed,
             filter=self._filter(subject, table),
-            columns=tuple(seen),
+            columns=seen,
             version=self._evaluator.version,
         )
 
-    def _column(self, subject: Subject, table: Parts, column: str) -> ColumnSeen:
-        parts = (*table, column.lower())
-        found = self._decide_column(subject, parts)
-        return ColumnSeen(
-            column=column,
-            verdict=_verdict(found),
-            policy=found.policy_id,
-            mask=self._mask(subject, parts),
-        )
+    def _columns(
+        self, subject: Subject, table: Parts, columns: Sequence[str]
+    ) -> tuple[ColumnSeen, ...]:
+        """Return how columns are seen, and fields of theirs that are seen otherwise than they."""
+        there = {column.lower() for column in columns}
+        seen = {column.lower(): self._column(subject, table, column) for column in columns}
+        for field in fields_in(self._evaluator.about(table).columns, there):
+            holder = column_of(field, there)
+            found = self._column(subject, table, field, holder)
+            is_visible = found.verdict is Verdict.ALLOWED
+            if holder is not None and is_visible and found.mask != seen[holder].mask:
+                seen[field] = found
+        return tuple(seen.values())
 
-    def _decide_column(self, subject: Subject, parts: Parts) -> Access:
-        above = self._evaluator.denied_above(subject, "select", parts)
-        return above or self._evaluator.access(subject, "select", parts)
+    def _column(
+        self, subject: Subject, table: Parts, name: str, column: str | None = None
+    ) -> ColumnSeen:
+        found = seen_by(self._evaluator, subject, table, name.lower(), column)
+        return ColumnSeen(
+            column=name,
+            verdict=_verdict(found.access),
+            policy=found.access.policy_id if found.denial is None else found.denial.id,
+            mask=self._mask(subject, found),
+        )
 
     # --- masks and filters -----------------------------------------------------------------------
 
-    def _mask(self, subject: Subject, parts: Parts) -> ShownAs | None:
-        denial = self._evaluator.access(subject, "select", parts)
-        if "." in parts[3] and denial.is_denied and denial.policy is not None:
-            policy = denial.policy  # a field that is denied is null in its struct
+    def _mask(self, subject: Subject, seen: Seen) -> ShownAs | None:
+        if seen.denial is not None:
             return ShownAs(
-                expression="MASK_NULL", type="MASK_NULL", policy=policy.id, name=policy.name
+                expression=DENIED_FIELD,
+                type=DENIED_FIELD,
+                policy=seen.denial.id,
+                name=seen.denial.name,
             )
-        rule = self._evaluator.mask(subject, parts)
-        found = mask_in_force(rule)
-        if rule is None or found is None:
+        if seen.shown_by is None:
             return None
-        return self._shown(rule, subject, parts, found.type, found.text)
+        rule, parts = seen.shown_by
+        found = mask_in_force(rule)
+        return None if found is None else self._shown(rule, subject, parts, found.type, found.text)
 
     def _filter(self, subject: Subject, table: Parts) -> ShownAs | None:
         rule = self._evaluator.row_filter(subject, table)
@@ -423,6 +428,38 @@ def _silence(policy: CompiledPolicy, action: str, subject: Subject, owner: str |
     return f"it isn't for `{subject.name}`"
 
 
+def _reason_of_table(
+    subject: Subject,
+    name: str,
+    seen: Sequence[ColumnSeen],
+    considered: Sequence[ConsideredPolicy],
+) -> str:
+    """Say which columns of a table somebody reads, and by which policies; and which not."""
+    visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
+    if not visible:
+        denied = next((policy for policy in considered if policy.says == "denies"), None)
+        why = "no column of it is granted" if denied is None else str(denied)
+        return f"`{subject.name}` may not select from `{name}`: {why}."
+    denying = {
+        column.policy for column in seen if column.mask and column.policy == column.mask.policy
+    }
+    granting = {column.policy for column in visible} - {None} - denying
+    hidden = [_hidden(column) for column in seen if column.verdict is Verdict.DENIED]
+    masked = [column.column for column in visible if column.mask]
+    return "".join(
+        (
+            f"`{subject.name}` may select from `{name}`, by {_policies(granting)}",
+            f"; hidden: {', '.join(hidden)}" if hidden else ", all columns",
+            f"; masked: {', '.join(masked)}." if masked else ".",
+        )
+    )
+
+
+def _hidden(column: ColumnSeen) -> str:
+    by = "" if column.policy is None else f" (by policy {column.policy})"
+    return f"{column.column}{by}"
+
+
 def _verdict(found: Access) -> Verdict:
     return Verdict.ALLOWED if found.is_allowed else Verdict.DENIED
 
@@ -432,6 +469,6 @@ def _sorted(policies: Iterable[ConsideredPolicy]) -> tuple[ConsideredPolicy, ...
     return tuple(sorted(policies, key=lambda policy: rank[policy.outcome]))
 
 
-def _policies(ids: Iterable[int]) -> str:
-    listed = ", ".join(map(str, sorted(ids)))
+def _policies(ids: Iterable[int | None]) -> str:
+    listed = ", ".join(map(str, sorted(one for one in ids if one is not None)))
     return f"policy {listed}" if "," not in listed else f"policies {listed}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iomete.access import Verdict
+from iomete.governance.evaluator import Said
 
 
 class Outcome(StrEnum):
@@ -58,6 +59,11 @@ class ConsideredPolicy:
     why: str
     through: tuple[str, ...] = ()
     tags: tuple[TagPath, ...] = ()
+
+    @property
+    def grants(self) -> bool:
+        """Whether it grants what was asked about to the principal."""
+        return self.says == Said.GRANTS
 
     def __str__(self) -> str:
         return f"policy {self.id} `{self.name}` {self.outcome}: {self.why}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iomete.governance.answers.audience import Audience
 from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
-from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS
+from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator.decisions import AboutTable
     from iomete.governance.evaluator.resource_names import Parts
 
-_ANY_COLUMN = "\x01any"
 _FIRST_OF_USERS = 100
 _BUILT_IN = frozenset({str(ADMIN), str(AUDITOR), str(EVERYONE)})
 
@@ -126,7 +125,7 @@ class _Inspection:
         if subject is None:
             return
         owner = evaluator.owner_of(table)
-        questions = [("select", (*table, _real(column))) for column in columns]
+        questions = [("select", (*table, real(column))) for column in columns]
         questions += [(action, table) for action in ACTIONS_BUT_SELECT]
         for action, parts in questions:
             found = evaluator.decide(subject, action, parts)
@@ -143,7 +142,7 @@ class _Inspection:
                     uses = self._uses[policy.id]
                     (uses.agreeing if said is found.said else uses.beating).add(found.policy.id)
         for kind, places in (
-            (PolicyType.MASK, [(*table, _real(column)) for column in columns]),
+            (PolicyType.MASK, [(*table, real(column)) for column in columns]),
             (PolicyType.ROW_FILTER, [table]),
         ):
             for parts in places:
@@ -327,7 +326,3 @@ def _names_column(policy: CompiledPolicy, column: Parts) -> bool:
         and resources.levels[3].may_match(column[3])
         for resources in policy.resources
     )
-
-
-def _real(column: str) -> str:
-    return _ANY_COLUMN if column == OTHER_COLUMNS else column

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
+from iomete.governance.answers.columns import fields_in
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
 from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question
@@ -149,7 +150,8 @@ class _Comparison:
         one = columns_in_question(was, self._metadata, name)
         other = columns_in_question(now, self._metadata, name)
         if OTHER_COLUMNS not in one or OTHER_COLUMNS not in other:  # the table's real columns
-            return one if OTHER_COLUMNS not in one else other
+            real = one if OTHER_COLUMNS not in one else other
+            return tuple(dict.fromkeys((*real, *fields_in((*one, *other), real))))
         return (*dict.fromkeys((*one[:-1], *other[:-1])), OTHER_COLUMNS)
 
     def _compare(
