@@ -85,7 +85,8 @@ class PolicyAnswers(RangerExchange):
                 `execute`; on paths `read` or `write`.
             resource: A catalog, namespace, table, view, column, field of a struct, or path.
             at: When, for policies that hold at times; unset: now. Policies are those of today.
-            future: Whether the resource needn't exist.
+            future: Whether the resource needn't exist. Of a table that isn't known, and is to be
+                read, the columns are those that policies and tags name, and `*` for all others.
             after: A change that counts as made; unset: policies are those in force.
 
         Raises:
@@ -110,6 +111,8 @@ class PolicyAnswers(RangerExchange):
         parts, columns = self._resource(resource, future=future)
         if subject is None:
             return _of_nobody(principal, action, quote_parts(parts), evaluator.version)
+        if action == "select" and len(parts) == _TABLE_PARTS and not columns:
+            return explainer.explain_unknown(subject, parts)
         column = _column_of(parts, resource)
         return explainer.explain(subject, action, parts, columns=columns, column=column)
 

@@ -18,7 +18,9 @@ from iomete.errors import (
     TableNotFoundError,
     TagNotFoundError,
 )
+from iomete.governance import Policies
 from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
+from iomete.governance.known_tables import KnownTables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"
@@ -627,3 +629,44 @@ def test_a_table_is_granted_by_grants_and_hidden_by_denials(world: World) -> Non
     holder = next(h for h in world.policies.who_can("select", CUSTOMERS) if h.principal == "bob")
     assert holder.policy == grant.id
     assert holder.through == ("user:bob", "group:analysts")
+
+
+# --- without Spark --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offline(world: World) -> Policies:
+    """The policies of a lakehouse whose tables nobody has met."""
+    return Policies(world.administration, KnownTables(world.store))
+
+
+def test_an_unknown_table_is_told_by_the_columns_that_policies_name(
+    world: World, offline: Policies
+) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, columns=["id", "email"], to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    found = offline.explain("bob", "select", CUSTOMERS, future=True)
+    assert found.is_allowed
+    assert found.reason == (
+        f"`bob` may select some columns of `{CUSTOMERS}`, by policy {grant.id}: email, id; "
+        "masked: email."
+    )
+    assert [(one.column, str(one.verdict)) for one in found.columns] == [
+        ("email", "allowed"),
+        ("id", "allowed"),
+        ("*", "denied"),
+    ]
+    assert not offline.explain("alice", "select", CUSTOMERS, future=True).is_allowed
+    assert offline.explain(world.admin, "select", CUSTOMERS, future=True).is_allowed
+
+
+def test_patterns_of_columns_count_on_an_unknown_table(world: World, offline: Policies) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns="e*", to="bob")
+    found = offline.explain("bob", "select", CUSTOMERS, future=True)
+    assert found.is_allowed
+    assert "some columns" in found.reason
+    assert ": e*." in found.reason
+    world.policies.grant("select", on=CUSTOMERS, to="alice")
+    world.policies.mask(CUSTOMERS, "contact.email", "hash", to="alice")
+    found = offline.explain("alice", "select", CUSTOMERS, future=True)
+    assert "all columns; masked: contact.email." in found.reason

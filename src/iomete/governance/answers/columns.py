@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iomete.governance.evaluator.matching import ANY_NAME, example, is_wild
 from iomete.governance.evaluator.reading import mask_in_force
 from iomete.governance.evaluator.resource_names import prefixes
 
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from iomete.governance.evaluator import Access, CompiledPolicy, Evaluator, Rule, Subject
+    from iomete.governance.evaluator.decisions import AboutTable
     from iomete.governance.evaluator.resource_names import Parts
 
+OTHER_COLUMNS = "*"
+"""Stands for every column of a table that no policy and no tag singles out."""
 DENIED_FIELD = "MASK_NULL"
 """What a field is shown as that a policy denies: its struct has a null in its place."""
 
@@ -90,6 +94,53 @@ def column_of(name: str, columns: Collection[str]) -> str | None:
     if "." not in name:
         return None
     return next((prefix for prefix in prefixes(name) if prefix in columns), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedColumn:
+    """A column or field as an answer calls it; what is asked for, and the column of a field."""
+
+    shown: str
+    name: str
+    column: str | None = None
+
+
+def of_known_table(about: AboutTable, columns: Iterable[str]) -> list[AskedColumn]:
+    """Return the columns of a table, and the fields of them that policies or tags name."""
+    whole = {column.lower(): column for column in columns}
+    fields = fields_in(about.columns, whole)
+    return [
+        *(AskedColumn(shown=shown, name=name) for name, shown in whole.items()),
+        *(AskedColumn(shown=field, name=field, column=column_of(field, whole)) for field in fields),
+    ]
+
+
+def of_unknown_table(about: AboutTable, table: Parts) -> list[AskedColumn]:
+    """Return what policies and tags tell apart in a table, patterns by an example, and `*`."""
+    named = {name: name for name in about.columns} | {
+        text: example(text.lower())
+        for policy in about.policies.values()
+        for resources in policy.resources
+        if len(resources.levels) > len(table) and resources.may_be_on(table)
+        for text in resources.levels[len(table)].texts
+        if is_wild(text) and text.strip("*")
+    }
+    whole = dict(sorted(_first_step(shown, name) for shown, name in named.items()))
+    whole[OTHER_COLUMNS] = ANY_NAME
+    return [
+        *(AskedColumn(shown=shown, name=name) for shown, name in whole.items()),
+        *(
+            AskedColumn(shown=shown, name=name, column=_first_step(shown, name)[1])
+            for shown, name in sorted(named.items())
+            if "." in shown
+        ),
+    ]
+
+
+def _first_step(shown: str, name: str) -> tuple[str, str]:
+    """Return the column that a name or pattern is, or has its fields in."""
+    first = shown.split(".", 1)[0]
+    return (first, name.split(".", 1)[0]) if first.strip("*") else (OTHER_COLUMNS, ANY_NAME)
 
 
 def fields_in(named: Iterable[str], columns: Collection[str]) -> tuple[str, ...]:

@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iomete.access import Verdict
-from iomete.governance.answers.columns import DENIED_FIELD, Seen, column_of, fields_in, seen_by
+from iomete.governance.answers.columns import (
+    DENIED_FIELD,
+    OTHER_COLUMNS,
+    AskedColumn,
+    Seen,
+    of_known_table,
+    of_unknown_table,
+    seen_by,
+)
 from iomete.governance.answers.explanation import (
     ColumnSeen,
     ConsideredPolicy,
@@ -95,7 +103,8 @@ class Explainer:
         if subject.is_admin:
             return self._of_admin(subject, action, written(parts))
         if columns and action == "select":
-            return self._of_table(subject, parts, columns)
+            asked_for = of_known_table(self._evaluator.about(parts), columns)
+            return self._of_table(subject, parts, asked_for)
         asked = parts if column is None else (*parts[:3], column)
         is_read = action == "select" and len(parts) > 2
         seen = None
@@ -115,6 +124,16 @@ class Explainer:
             filter=self._filter(subject, parts[:3]) if is_read else None,
             version=self._evaluator.version,
         )
+
+    def explain_unknown(self, subject: Subject, table: Parts) -> Explanation:
+        """Explain reading a table whose columns aren't known.
+
+        Its columns are those that policies and tags name, patterns as they are written, and `*` for
+        all others.
+        """
+        if subject.is_admin:
+            return self._of_admin(subject, "select", written(table))
+        return self._of_table(subject, table, of_unknown_table(self._evaluator.about(table), table))
 
     def explain_path(self, subject: Subject, action: str, path: str) -> Explanation:
         """Explain whether an action is granted on a path and all below it."""
@@ -141,11 +160,13 @@ class Explainer:
 
     # --- tables ----------------------------------------------------------------------------------
 
-    def _of_table(self, subject: Subject, table: Parts, columns: Sequence[str]) -> Explanation:
-        seen = self._columns(subject, table, columns)
+    def _of_table(
+        self, subject: Subject, table: Parts, asked: Sequence[AskedColumn]
+    ) -> Explanation:
+        seen = self._columns(subject, table, asked)
         considered: dict[int, ConsideredPolicy] = {}
-        for column in columns:
-            parts = (*table, column.lower())
+        for name in [one.name for one in asked if one.column is None]:
+            parts = (*table, name)
             found = self._evaluator.decide(subject, "select", parts)
             for one in self._considered(subject, "select", parts, found):
                 known = considered.get(one.id)
@@ -168,25 +189,21 @@ class Explainer:
         )
 
     def _columns(
-        self, subject: Subject, table: Parts, columns: Sequence[str]
+        self, subject: Subject, table: Parts, asked: Iterable[AskedColumn]
     ) -> tuple[ColumnSeen, ...]:
         """Return how columns are seen, and fields of theirs that are seen otherwise than they."""
-        there = {column.lower() for column in columns}
-        seen = {column.lower(): self._column(subject, table, column) for column in columns}
-        for field in fields_in(self._evaluator.about(table).columns, there):
-            holder = column_of(field, there)
-            found = self._column(subject, table, field, holder)
+        seen: dict[str, ColumnSeen] = {}
+        for one in asked:
+            found = self._column(subject, table, one)
             is_visible = found.verdict is Verdict.ALLOWED
-            if holder is not None and is_visible and found.mask != seen[holder].mask:
-                seen[field] = found
+            if one.column is None or (is_visible and found.mask != seen[one.column].mask):
+                seen[one.name] = found
         return tuple(seen.values())
 
-    def _column(
-        self, subject: Subject, table: Parts, name: str, column: str | None = None
-    ) -> ColumnSeen:
-        found = seen_by(self._evaluator, subject, table, name.lower(), column)
+    def _column(self, subject: Subject, table: Parts, asked: AskedColumn) -> ColumnSeen:
+        found = seen_by(self._evaluator, subject, table, asked.name, asked.column)
         return ColumnSeen(
-            column=name,
+            column=asked.shown,
             verdict=_verdict(found.access),
             policy=found.access.policy_id if found.denial is None else found.denial.id,
             mask=self._mask(subject, found),
@@ -446,13 +463,16 @@ def _reason_of_table(
     granting = {column.policy for column in visible} - {None} - denying
     hidden = [_hidden(column) for column in seen if column.verdict is Verdict.DENIED]
     masked = [column.column for column in visible if column.mask]
-    return "".join(
-        (
-            f"`{subject.name}` may select from `{name}`, by {_policies(granting)}",
-            f"; hidden: {', '.join(hidden)}" if hidden else ", all columns",
-            f"; masked: {', '.join(masked)}." if masked else ".",
-        )
-    )
+    start = f"`{subject.name}` may select"
+    if any(column.column == OTHER_COLUMNS for column in seen) and OTHER_COLUMNS not in {
+        column.column for column in visible
+    }:
+        names = ", ".join(column.column for column in visible)
+        told = f"{start} some columns of `{name}`, by {_policies(granting)}: {names}"
+    else:
+        told = f"{start} from `{name}`, by {_policies(granting)}"
+        told += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
+    return f"{told}; masked: {', '.join(masked)}." if masked else f"{told}."
 
 
 def _hidden(column: ColumnSeen) -> str:

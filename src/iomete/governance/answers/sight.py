@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
-from iomete.governance.answers.columns import column_of, seen_by
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, seen_by
 from iomete.governance.evaluator.matching import ANY_NAME
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.reading import filter_in_force
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
-OTHER_COLUMNS = "*"
-"""Stands for every column of a table that no policy and no tag singles out."""
 ACTIONS_BUT_SELECT = tuple(action for action in TABLE_ACTIONS if action != "select")
 
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
-from iomete.governance.answers.columns import fields_in
+from iomete.governance.answers.columns import OTHER_COLUMNS, fields_in
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
 from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question
 from iomete.governance.answers.sight import (
     ACTIONS_BUT_SELECT,
-    OTHER_COLUMNS,
     Sight,
     sight_of,
 )
