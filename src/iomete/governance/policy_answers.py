@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iomete.access import Verdict
@@ -31,6 +33,7 @@ from iomete.governance.answers import (
     rights_of,
     simulate,
 )
+from iomete.governance.answers.events import differences
 from iomete.governance.answers.rights import holders_of_path
 from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.drafting import StoreDrafting
@@ -38,13 +41,14 @@ from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook, Subject
 from iomete.governance.evaluator.paths import canonical
 from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
 from iomete.governance.known_tables import KnownTables
+from iomete.governance.past_policies import PastPolicies, has_history
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist
 from iomete.governance.ranger.exchange import RangerExchange
 from iomete.names import as_parts, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from iomete.governance.audit.trail import AuditEvent
 
@@ -162,10 +166,12 @@ class PolicyAnswers(RangerExchange):
         return len(parts) >= _TABLE_PARTS and self._checks.kind_of(parts) == "table"
 
     def explain_event(self, event: AuditEvent) -> Explanation:
-        """Tell why a row of the audit trail was decided as it was, by the policies of today.
+        """Tell why a row of the audit trail was decided as it was, by the policies of its time.
 
         A table that was read is explained with all its columns, as its event's policies are those
-        of all of them; an event's masks are those of the columns that the query used.
+        of all of them; an event's masks are those of the columns that the query used. Memberships,
+        attributes, tags, owners and the table's columns are today's; where the event recorded
+        something else, the explanation says so in `differs`.
 
         Args:
             event: One of `lake.audit.events()` that is about data, not the administration.
@@ -173,24 +179,44 @@ class PolicyAnswers(RangerExchange):
         Raises:
             ConfigurationError: It is about the administration.
             PrincipalNotFoundError: Its principal isn't registered any more.
+
+        Cost: one read of the policies' history; what differs from today's is compiled, and kept for
+            the next events of its time.
         """
         if event.action not in ACTIONS:
             raise ConfigurationError(
                 f"An event of `{event.action}` is about no policy.",
                 hint="ask about events whose action is one of " + ", ".join(ACTIONS),
             )
-        evaluator, explainer = self._asking(event.time)
+        book = self._current()
+        with self._administration.reading(_ADMINISTRATION) as connection:
+            book = self._past.book(connection, event.time, book)
+            is_known = has_history(connection, event.time)
+        found, has_all_columns = self._explained(event, *self._asked_of(book, event.time))
+        return replace(
+            found,
+            notes=tuple(_notes(event, has_policies=is_known)),
+            differs=differences(found, event, has_all_columns=has_all_columns),
+        )
+
+    def _explained(
+        self, event: AuditEvent, evaluator: Evaluator, explainer: Explainer
+    ) -> tuple[Explanation, bool]:
+        """Return an event's explanation, and whether it is of all columns of its table."""
         subject = self._subject(evaluator, f"user:{event.principal}")
+        action, name = event.action, event.resource
         if subject is None:
-            return _of_nobody(event.principal, event.action, event.resource, evaluator.version)
-        if event.action in _PATH_ACTIONS:
-            return explainer.explain_path(subject, event.action, event.resource)
-        parts = _as_named(as_parts(event.resource))
-        columns: Sequence[str] = ()
-        if event.action == "select":
-            there = self._checks.columns(event.resource) if len(parts) > 2 else None
-            columns = [name for name, _ in there] if there else event.columns or ()
-        return explainer.explain(subject, event.action, parts, columns=columns)
+            return _of_nobody(event.principal, action, name, evaluator.version), True
+        if action in _PATH_ACTIONS:
+            return explainer.explain_path(subject, action, name), True
+        parts = _as_named(as_parts(name))
+        if action != "select" or len(parts) != _TABLE_PARTS:
+            return explainer.explain(subject, action, parts), True
+        there = self._checks.columns_of(as_parts(name))
+        columns = there or event.columns or ()
+        if not columns:
+            return explainer.explain_unknown(subject, parts), False
+        return explainer.explain(subject, action, parts, columns=columns), bool(there)
 
     def who_can(self, action: str, resource: Name, *, at: datetime | None = None) -> list[Holder]:
         """Return the users who may do something with a resource, and by what; sorted by name.
@@ -278,9 +304,16 @@ class PolicyAnswers(RangerExchange):
         book = self._current()
         if after is not None:
             book = PolicyBook(after.applied_to(book.contents), like=book)
+        return self._asked_of(book, moment)
+
+    def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)
         asleep = book.asleep(moment)
         return evaluator, Explainer(evaluator, asleep=asleep, origins=self._origins)
+
+    @cached_property
+    def _past(self) -> PastPolicies:
+        return PastPolicies()
 
     def _current(self) -> PolicyBook:
         """Return the policies of the store; read again where they have another version."""
@@ -363,6 +396,15 @@ class PolicyAnswers(RangerExchange):
             f"{what} `{name[:200]}` does not exist.",
             hint=f"did you mean `{alike}`?" if alike else "pass future=True for what is to come",
         )
+
+
+def _notes(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:
+    moment = event.time.isoformat(sep=" ", timespec="seconds")
+    yield f"by the policies of {moment}; memberships, attributes, tags and columns are today's"
+    if not has_policies:
+        yield "the history of policies begins after the event: there were none, or it isn't known"
+    if event.via:
+        yield f"read through {', '.join(event.via)}: the rights of a view's creator count there"
 
 
 def _check_action(action: str, known: Sequence[str], where: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from iomete.access import Verdict
 from iomete.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -20,6 +21,7 @@ from iomete.errors import (
 )
 from iomete.governance import Policies
 from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
+from iomete.governance.audit.trail import AuditEvent
 from iomete.governance.known_tables import KnownTables
 from support.governed_world import World
 
@@ -670,3 +672,98 @@ def test_patterns_of_columns_count_on_an_unknown_table(world: World, offline: Po
     world.policies.mask(CUSTOMERS, "contact.email", "hash", to="alice")
     found = offline.explain("alice", "select", CUSTOMERS, future=True)
     assert "all columns; masked: contact.email." in found.reason
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def event_of(
+    time: datetime, policies: tuple[int, ...] = (), verdict: str = "allowed", **more: Any
+) -> AuditEvent:
+    """Return what the audit trail has of bob's reading customers."""
+    given: dict[str, Any] = {
+        "id": "e-1",
+        "principal": "bob",
+        "action": "select",
+        "resource": CUSTOMERS,
+        "columns": ("email", "id"),
+        "masks": {},
+        "filters": (),
+        "snapshot": None,
+        "query": "q-1",
+        "session": "s-1",
+        "application": "a-1",
+        "via": (),
+        "reason": None,
+    }
+    return AuditEvent(time=time, policies=policies, verdict=Verdict(verdict), **given | more)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def test_an_event_is_explained_by_the_policies_of_its_time(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    mask = world.policies.mask(CUSTOMERS, "email", "partial", to="bob")
+    rows = world.policies.filter_rows(CUSTOMERS, "id > 1", to="bob")
+    event = event_of(now(), (grant.id,), masks={"email": "MASK_SHOW_LAST"}, filters=(rows.id,))
+    world.policies.delete(grant.id)
+    world.policies.update(mask.id, mask="hash")
+    world.policies.disable(rows.id)
+    found = world.policies.explain_event(event)
+    assert found.is_allowed
+    assert found.deciding == (grant.id,)
+    assert found.differs == ()
+    assert "by the policies of" in found.text
+    assert not world.policies.explain("bob", "select", CUSTOMERS).is_allowed
+    again = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    masks = {"email": "MASK_HASH"}
+    assert world.policies.explain_event(event_of(now(), (again.id,), masks=masks)).differs == ()
+
+
+def test_what_an_event_recorded_otherwise_is_told(world: World) -> None:
+    world.principals.add_user("dave", groups="analysts")
+    grant = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    event = event_of(now(), (grant.id,), principal="dave")
+    world.principals.remove_from_group("analysts", "dave")
+    found = world.policies.explain_event(event)
+    assert found.differs == (f"it was allowed by policy {grant.id}, and would be denied",)
+    assert "the event differs: it was allowed" in found.text
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    odd = event_of(now(), (grant.id, 999), filters=(7,))
+    assert world.policies.explain_event(odd).differs == (
+        f"policies {grant.id}, 999 decided, and policy {grant.id} would",
+        "masked were none, and would be email as MASK_HASH",
+        "rows were filtered by policy 7, and would be by no policy",
+    )
+    refused = event_of(now(), verdict="denied", reason="no column of it is granted")
+    assert world.policies.explain_event(refused).differs == ("it was denied, and would be allowed",)
+
+
+def test_an_event_before_all_history_says_so(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    found = world.policies.explain_event(event_of(datetime(2020, 1, 1, tzinfo=UTC), (grant.id,)))
+    assert not found.is_allowed
+    assert "history of policies begins after the event" in found.text
+    assert found.differs
+
+
+def test_an_event_of_a_table_that_is_not_known_is_explained(
+    world: World, offline: Policies
+) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, columns=["id", "email"], to="bob")
+    found = offline.explain_event(event_of(now(), (grant.id,)))
+    assert found.is_allowed
+    assert found.differs == ()
+    assert offline.explain_event(event_of(now(), (grant.id,), columns=None)).is_allowed
+
+
+def test_events_of_one_time_share_their_policies(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    then = now()
+    world.policies.delete(grant.id)
+    world.policies.explain_event(event_of(then, (grant.id,)))
+    book = next(iter(world.policies._past._books.values()))
+    world.policies.explain_event(event_of(then, (grant.id,), columns=("id",)))
+    assert [*world.policies._past._books.values()] == [book]

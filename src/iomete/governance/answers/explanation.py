@@ -103,6 +103,9 @@ class Explanation:
     resource: the one that decided first, then those for the principal, in the order that they are
     asked in. `mask` is that of a column, `filter` that of its table, for `select`. `columns` are
     those of a table, in its order. `version` is the one of governance that was asked.
+
+    Of an event of the audit trail, `notes` tell what it is explained by, and `differs` what the
+    event recorded otherwise, in words.
     """
 
     principal: str
@@ -116,6 +119,8 @@ class Explanation:
     filter: ShownAs | None = None
     columns: tuple[ColumnSeen, ...] = ()
     version: int = 0
+    notes: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def is_allowed(self) -> bool:
@@ -132,6 +137,8 @@ class Explanation:
     def text(self) -> str:
         """All of it in words, over several lines."""
         lines = [self.reason]
+        lines += [f"  {note}" for note in self.notes]
+        lines += [f"  the event differs: {difference}" for difference in self.differs]
         if self.mask is not None:
             lines.append(f"  masked: {self.mask.expression} by policy {_named(self.mask)}")
         if self.filter is not None:
