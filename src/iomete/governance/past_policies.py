@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from iomete.governance.policy_records import Change
 from iomete.governance.tables import policy_history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from iomete.governance.documents import Document
@@ -32,6 +33,7 @@ class PastPolicies:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._books: OrderedDict[tuple[int, frozenset[_Version]], PolicyBook] = OrderedDict()
 
     def book(self, connection: sa.Connection, moment: datetime, today: PolicyBook) -> PolicyBook:
@@ -40,14 +42,24 @@ class PastPolicies:
         Cost: one read of each policy's last version before the moment.
         """
         rows = _read(connection, moment)
-        versions = frozenset((row.policy_id, row.version) for row in rows)
+        versions = frozenset((policy_id, version) for policy_id, version, _ in rows)
         known = {_version(one): one for one in _of_users(today)}
         if versions == known.keys():
             return today
         key = today.contents.version, versions
+        with self._lock:
+            return self._kept(key, today, rows, known)
+
+    def _kept(
+        self,
+        key: tuple[int, frozenset[_Version]],
+        today: PolicyBook,
+        rows: list[tuple[int, int, str]],
+        known: dict[_Version, Document],
+    ) -> PolicyBook:
         if key not in self._books:
             documents = [
-                known.get((r.policy_id, r.version)) or json.loads(r.document) for r in rows
+                known.get((one, version)) or json.loads(text) for one, version, text in rows
             ]
             self._books[key] = _book(today, documents)
             if len(self._books) > _KEPT_BOOKS:
@@ -62,7 +74,7 @@ def has_history(connection: sa.Connection, moment: datetime) -> bool:
     return connection.execute(begun.limit(1)).first() is not None
 
 
-def _read(connection: sa.Connection, moment: datetime) -> Sequence[sa.Row[Any]]:
+def _read(connection: sa.Connection, moment: datetime) -> list[tuple[int, int, str]]:
     """Return the last version of each policy up to a moment, but of those that were deleted."""
     last = (
         sa.select(
@@ -85,7 +97,7 @@ def _read(connection: sa.Connection, moment: datetime) -> Sequence[sa.Row[Any]]:
         .where(columns.change.not_in([str(Change.DELETED), str(Change.DISABLED)]))
         .order_by(columns.policy_id)
     )
-    return connection.execute(query).all()
+    return [(row.policy_id, row.version, row.document) for row in connection.execute(query)]
 
 
 def _book(today: PolicyBook, documents: Iterable[Document]) -> PolicyBook:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +39,7 @@ from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook, Subject
 from iomete.governance.evaluator.paths import canonical
 from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
+from iomete.governance.evaluator.schedules import in_utc
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.past_policies import PastPolicies, has_history
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
@@ -49,6 +49,7 @@ from iomete.names import as_parts, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from iomete.governance.audit.trail import AuditEvent
 
@@ -67,7 +68,7 @@ class PolicyAnswers(RangerExchange):
     """
 
     _policies: CurrentPolicies | None = None
-    _book: PolicyBook | None = None
+    _last_drafted: tuple[Draft, int, PolicyBook, PolicyBook] | None = None
     _origins: TagOrigins | None = None
 
     def explain(
@@ -88,7 +89,8 @@ class PolicyAnswers(RangerExchange):
             action: `select`, `insert`, `update`, `delete`, `create`, `drop`, `alter`, `use` or
                 `execute`; on paths `read` or `write`.
             resource: A catalog, namespace, table, view, column, field of a struct, or path.
-            at: When, for policies that hold at times; unset: now. Policies are those of today.
+            at: When, for policies that hold at times, in UTC if it has no time zone; unset: now.
+                Policies are those of today.
             future: Whether the resource needn't exist. Of a table that isn't known, and is to be
                 read, the columns are those that policies and tags name, and `*` for all others.
             after: A change that counts as made; unset: policies are those in force.
@@ -268,9 +270,10 @@ class PolicyAnswers(RangerExchange):
         Cost: one list of all tables; columns of those on which policies tell columns apart by
             patterns.
         """
-        before = self._asking(at)[0]
-        after = PolicyBook(change.applied_to(before.contents), like=self._book).at(at)
-        return simulate(before, after, self._checks)
+        moment = in_utc(at)
+        book = self._current()
+        after = self._drafted(change, book).at(moment)
+        return simulate(book.at(moment), after, self._checks)
 
     def findings(self, *, at: datetime | None = None) -> list[Finding]:
         """Return what is wrong, or may be, with policies, tags and principals.
@@ -281,9 +284,7 @@ class PolicyAnswers(RangerExchange):
         Cost: one list of all tables; columns of those on which policies tell columns apart by
             patterns.
         """
-        self._asking(at)
-        assert self._book is not None  # noqa: S101  # `_asking` has made it
-        return find_findings(self._book, self._checks, at or datetime.now(UTC))
+        return find_findings(self._current(), self._checks, in_utc(at))
 
     def evaluator(self, *, at: datetime | None = None) -> Evaluator:
         """Return what decides in Python by the policies of this lakehouse, at a moment.
@@ -298,13 +299,19 @@ class PolicyAnswers(RangerExchange):
     def _asking(
         self, at: datetime | None, after: Draft | None = None
     ) -> tuple[Evaluator, Explainer]:
-        moment = datetime.now(UTC) if at is None else at
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
         book = self._current()
         if after is not None:
-            book = PolicyBook(after.applied_to(book.contents), like=book)
-        return self._asked_of(book, moment)
+            book = self._drafted(after, book)
+        return self._asked_of(book, in_utc(at))
+
+    def _drafted(self, draft: Draft, book: PolicyBook) -> PolicyBook:
+        """Return the policies as a draft leaves them; those of the last draft are kept."""
+        known = self._last_drafted
+        steps = draft.step_count
+        if known is None or known[0] is not draft or known[1] != steps or known[2] is not book:
+            after = PolicyBook(draft.applied_to(book.contents), like=book)
+            known = self._last_drafted = draft, steps, book, after
+        return known[3]
 
     def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)
@@ -322,8 +329,7 @@ class PolicyAnswers(RangerExchange):
             pass  # whoever may not gets no answer
         if self._policies is None:
             self._policies = CurrentPolicies(self._administration.parts[0])
-        self._book = self._policies.book()
-        return self._book
+        return self._policies.book()
 
     def _refuse_elsewhere(self) -> None:
         if self._outside is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -767,3 +768,42 @@ def test_events_of_one_time_share_their_policies(world: World) -> None:
     book = next(iter(world.policies._past._books.values()))
     world.policies.explain_event(event_of(then, (grant.id,), columns=("id",)))
     assert [*world.policies._past._books.values()] == [book]
+
+
+# --- moments --------------------------------------------------------------------------------------
+
+
+def test_a_moment_without_a_time_zone_is_in_utc(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        world.policies.grant(
+            "select", on=CUSTOMERS, to="bob", valid_from="2030-01-01", valid_until="2030-01-02"
+        )
+        within = datetime(2030, 1, 1, 1)  # noqa: DTZ001  # that it has no zone is the point
+        draft = world.policies.draft().grant("select", on=CUSTOMERS, to="alice")
+        found = world.policies.simulate(draft, at=within)
+        assert (found.gains.principals, found.losses.count) == (1, 0)
+        assert world.policies.explain("bob", "select", CUSTOMERS, at=within).is_allowed
+        assert not any(one.kind is FindingKind.UNUSED for one in world.policies.findings(at=within))
+        over = datetime(2030, 1, 3)  # noqa: DTZ001
+        assert any(one.kind is FindingKind.UNUSED for one in world.policies.findings(at=over))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_was_compiled_is_used_again(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2030-01-01")
+    soon, late = (datetime(year, 1, 1, tzinfo=UTC) for year in (2029, 2031))
+    first = world.policies.evaluator(at=soon)
+    assert world.policies.evaluator(at=late) is not first
+    assert world.policies.evaluator(at=soon) is first
+    draft = world.policies.draft().grant("select", on=ORDERS, to="bob")
+    book = world.policies._drafted(draft, world.policies._current())
+    world.policies.explain("bob", "select", ORDERS, after=draft)
+    assert world.policies._drafted(draft, world.policies._current()) is book
+    draft.delete(draft.documents[0]["name"])
+    assert not world.policies.explain("bob", "select", ORDERS, after=draft).is_allowed
