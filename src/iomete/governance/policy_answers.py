@@ -279,12 +279,15 @@ class PolicyAnswers(RangerExchange):
         """Return what is wrong, or may be, with policies, tags and principals.
 
         Unused, shadowed and redundant policies, grants that are too broad, tagged columns that
-        nobody masks, and principals without members or rights.
+        somebody reads as they are, and principals without members or rights. Without Spark, tables
+        that it hasn't met are left out, and no policy is said to be on nothing.
 
         Cost: one list of all tables; columns of those on which policies tell columns apart by
             patterns.
         """
-        return find_findings(self._current(), self._checks, in_utc(at))
+        return find_findings(
+            self._current(), self._checks, in_utc(at), knows_all_tables=self.knows_all_tables
+        )
 
     def evaluator(self, *, at: datetime | None = None) -> Evaluator:
         """Return what decides in Python by the policies of this lakehouse, at a moment.

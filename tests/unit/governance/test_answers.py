@@ -807,3 +807,50 @@ def test_what_was_compiled_is_used_again(world: World) -> None:
     assert world.policies._drafted(draft, world.policies._current()) is book
     draft.delete(draft.documents[0]["name"])
     assert not world.policies.explain("bob", "select", ORDERS, after=draft).is_allowed
+
+
+# --- tags that are read as they are ---------------------------------------------------------------
+
+
+def unmasked(world: World) -> list[str]:
+    return [one.message for one in world.policies.findings() if one.kind == "unmasked tag"]
+
+
+def test_who_reads_a_tagged_column_as_it_is_is_named(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    world.policies.grant("select", on=CUSTOMERS, to="everyone")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="alice")
+    assert unmasked(world) == [
+        f"`{CUSTOMERS}.email` has tag `PII.EMAIL`, and bob, carol read it as it is."
+    ]
+    world.policies.mask(CUSTOMERS, "email", "hash", to="carol")
+    none = world.policies.mask(CUSTOMERS, "email", "none", to="bob")
+    (message,) = unmasked(world)
+    assert message.endswith(f"and bob reads it as it is (excepted by policy {none.id}).")
+    world.policies.update(none.id, mask="redact")
+    assert unmasked(world) == []
+
+
+def test_tags_of_whole_tables_count(world: World) -> None:
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    assert unmasked(world) == [
+        f"`{CUSTOMERS}` has tag `PII.EMAIL`, and bob reads columns of it as they are: *."
+    ]
+    world.policies.mask_tag("PII.EMAIL", "redact", to="everyone")
+    assert unmasked(world) == []
+
+
+def test_a_tagged_field_is_read_with_its_column(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.contact.email")
+    world.policies.grant("select", on=CUSTOMERS, columns="contact", to="bob")
+    assert len(unmasked(world)) == 1
+    world.policies.mask(CUSTOMERS, "contact", "nullify", to="bob")
+    assert unmasked(world) == []
+
+
+def test_without_spark_no_policy_is_said_to_be_on_nothing(world: World, offline: Policies) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2001-01-01", name="over")
+    assert [one.subject for one in offline.findings() if one.kind is FindingKind.UNUSED] == ["over"]
