@@ -273,7 +273,9 @@ class PolicyAnswers(RangerExchange):
         moment = in_utc(at)
         book = self._current()
         after = self._drafted(change, book).at(moment)
-        return simulate(book.at(moment), after, self._checks)
+        return simulate(
+            book.at(moment), after, self._checks, knows_all_tables=self.knows_all_tables
+        )
 
     def findings(self, *, at: datetime | None = None) -> list[Finding]:
         """Return what is wrong, or may be, with policies, tags and principals.

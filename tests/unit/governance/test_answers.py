@@ -335,7 +335,7 @@ def test_what_changes_nothing_says_so(world: World) -> None:
         world.policies.draft().grant("select", on=CUSTOMERS, to="alice")
     )
     assert found.changes_nothing
-    assert found.text == "Nobody's rights change."
+    assert found.text == "Nobody's rights change.\nJudged on 4 tables, for 4 users."
 
 
 def test_bad_drafts_are_refused_where_they_are_written(world: World) -> None:
@@ -854,3 +854,52 @@ def test_without_spark_no_policy_is_said_to_be_on_nothing(world: World, offline:
     world.policies.grant("select", on=CUSTOMERS, to="bob")
     world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2001-01-01", name="over")
     assert [one.subject for one in offline.findings() if one.kind is FindingKind.UNUSED] == ["over"]
+
+
+# --- what isn't judged ----------------------------------------------------------------------------
+
+
+def test_paths_that_other_policies_name_are_compared(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b", to="bob")
+    world.policies.grant("read", on_path="s3://elsewhere", to="bob")
+    draft = world.policies.draft().deny("read", on_path="s3://b/secret", to="everyone")
+    losses = world.policies.simulate(draft).losses.examples
+    assert {effect.resource for effect in losses} == {"s3://b", "s3://b/secret"}
+    assert {effect.principals for effect in losses} == {("bob",)}
+
+
+def test_who_joins_a_group_gains_its_paths(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b", to="group:analysts")
+    draft = world.policies.draft().add_to_group("analysts", "carol")
+    assert gains(world, draft) == {(("carol",), "read", "s3://b")}
+
+
+def test_paths_that_patterns_stand_for_are_said_not_to_be_judged(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b/x", to="bob")
+    draft = world.policies.draft().deny("read", on_path="s3://b/*", to="bob")
+    draft.grant("read", on_path="/home/{USER}", to="everyone")
+    found = world.policies.simulate(draft)
+    assert {effect.resource for effect in found.losses.examples} == {"s3://b/x"}
+    assert found.unjudged == ("paths that patterns stand for: /home/{USER}, s3://b/*",)
+    assert "Not judged: paths" in found.text
+
+
+def test_a_namespace_without_tables_is_judged(world: World) -> None:
+    draft = world.policies.draft().grant("create", on="lake.empty", to="bob", future=True)
+    assert (("bob",), "create", "lake.empty") in gains(world, draft)
+
+
+def test_a_policy_on_nothing_is_not_judged(world: World, offline: Policies) -> None:
+    draft = world.policies.draft().grant(
+        "select", on="lake.crm.later", to="bob", future=True, name="for later"
+    )
+    found = world.policies.simulate(draft)
+    assert found.changes_nothing
+    assert found.unjudged == ("policy `for later`: nothing that is known is under it",)
+    draft = offline.draft().grant("select", on="lake", to="everyone", future=True, name="all")
+    assert offline.simulate(draft).text.splitlines() == [
+        "Nobody's rights change.",
+        "Judged on 0 tables, for 4 users.",
+        "Not judged: tables that Spark hasn't met.",
+        "Not judged: policy `all`: nothing that is known is under it.",
+    ]
