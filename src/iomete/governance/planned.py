@@ -10,6 +10,7 @@ from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
 from iomete.governance.masks import Mask
+from iomete.governance.policy_answers import is_path
 from iomete.names import as_parts
 
 _TABLE_PARTS = 3
@@ -60,7 +61,7 @@ class PlannedAnswers:
             ConfigurationError: There is no such action, or it can't be told what is meant.
         """
         answers = self._answers
-        if "://" in resource or resource.startswith("/"):
+        if is_path(resource):
             return PlannedAnswer(answers.explain(principal, action, resource, after=self._draft))
         table, path = as_parts(resource), () if column is None else as_parts(column)
         if answers.knows_all_tables or answers.knows_table(table):

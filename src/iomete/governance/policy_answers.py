@@ -107,7 +107,7 @@ class PolicyAnswers(RangerExchange):
         """
         evaluator, explainer = self._asking(at, after)
         subject = self._subject(evaluator, principal)
-        if _is_path(resource):
+        if is_path(resource):
             path = str(resource)
             _check_action(action, _PATH_ACTIONS, "paths")
             if subject is None:
@@ -227,11 +227,11 @@ class PolicyAnswers(RangerExchange):
         of its columns.
         """
         evaluator, explainer = self._asking(at)
-        if _is_path(resource):
+        if is_path(resource):
             _check_action(action, _PATH_ACTIONS, "paths")
             return holders_of_path(explainer, evaluator, action, _checked_path(str(resource)))
         _check_action(action, tuple(a for a in ACTIONS if a not in _PATH_ACTIONS), "tables")
-        parts, columns = self._resource(resource, future=False)
+        parts, columns = self._resource(resource, future=False, step=self._step_to_known)
         column = _column_of(parts, resource)
         return holders_of(explainer, evaluator, action, parts, columns, column)
 
@@ -362,8 +362,24 @@ class PolicyAnswers(RangerExchange):
         keys = evaluator.contents.memberships.keys_with(str(name))
         return Subject(name=str(name), keys=keys)
 
-    def _resource(self, resource: Name, *, future: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    @property
+    def _step_to_known(self) -> str:
+        if self.knows_all_tables:
+            return "ask about a table, view, namespace or catalog that exists"
+        return (
+            "without Spark only tables that it has met are known: add --tables on the command "
+            "line, or open the lakehouse by iomete.connect()"
+        )
+
+    def _resource(
+        self, resource: Name, *, future: bool, step: str = "pass future=True for what is to come"
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the parts of what is named as policies have them, and the columns of a table.
+
+        Args:
+            resource: As it is named.
+            future: Whether it needn't exist.
+            step: What to do where it has to, and doesn't.
 
         Raises:
             NotFoundError: There is nothing of this name, and it must exist.
@@ -377,7 +393,7 @@ class PolicyAnswers(RangerExchange):
             return namespace_parts(parts), ()
         if future:
             return _as_named(parts), ()
-        raise self._missing(parts)
+        raise self._missing(parts, step)
 
     def _in_table(
         self, table: Sequence[str], path: Sequence[str], *, future: bool
@@ -394,7 +410,7 @@ class PolicyAnswers(RangerExchange):
             )
         return (*table_parts(table), ".".join(map(lower, path))), ()
 
-    def _missing(self, parts: Sequence[str]) -> NotFoundError:
+    def _missing(self, parts: Sequence[str], step: str) -> NotFoundError:
         errors = {1: CatalogNotFoundError, 2: NamespaceNotFoundError}
         what = {1: "Catalog", 2: "Namespace"}.get(len(parts), "Table, view or namespace")
         error = errors.get(len(parts), TableNotFoundError)
@@ -405,7 +421,7 @@ class PolicyAnswers(RangerExchange):
         alike = nearest(name, candidates)
         return error(
             f"{what} `{name[:200]}` does not exist.",
-            hint=f"did you mean `{alike}`?" if alike else "pass future=True for what is to come",
+            hint=f"did you mean `{alike}`?" if alike else step,
         )
 
 
@@ -428,8 +444,11 @@ def _check_action(action: str, known: Sequence[str], where: str) -> None:
     )
 
 
-def _is_path(resource: Any) -> bool:
-    return isinstance(resource, str) and ("://" in resource or resource.startswith("/"))
+def is_path(resource: Any) -> bool:
+    """Tell whether a resource is a path, and not a name: it begins with a scheme or a slash."""
+    return isinstance(resource, str) and (
+        "://" in resource or resource.startswith("/") or canonical(resource) is not None
+    )
 
 
 def _checked_path(path: str) -> str:

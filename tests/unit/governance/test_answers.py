@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from iomete.access import Verdict
 from iomete.errors import (
@@ -24,6 +26,7 @@ from iomete.governance import Policies
 from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
 from iomete.governance.audit.trail import AuditEvent
 from iomete.governance.known_tables import KnownTables
+from iomete.governance.tables import known_tables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"
@@ -903,3 +906,50 @@ def test_a_policy_on_nothing_is_not_judged(world: World, offline: Policies) -> N
         "Not judged: tables that Spark hasn't met.",
         "Not judged: policy `all`: nothing that is known is under it.",
     ]
+
+
+# --- names and paths ------------------------------------------------------------------------------
+
+
+def test_what_begins_with_a_scheme_is_a_path(world: World) -> None:
+    grant = world.policies.grant("read", on_path="/tmp/x", to="alice")
+    assert world.policies.explain("alice", "read", "file:/tmp/x").policy == grant.id
+    assert "alice" in {one.principal for one in world.policies.who_can("read", "file:/tmp/x/y")}
+
+
+def test_without_spark_the_step_to_an_unknown_table_can_be_taken(offline: Policies) -> None:
+    with pytest.raises(TableNotFoundError, match="--tables"):
+        offline.who_can("select", CUSTOMERS)
+    with pytest.raises(TableNotFoundError, match="future=True"):
+        offline.explain("alice", "select", CUSTOMERS)
+
+
+def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> None:
+    columns = {"1": "id", "2": "a.b", "3": "contact", "4": "contact.email"}
+    with world.store.write() as connection:
+        connection.execute(
+            sa.insert(known_tables).values(
+                identity="iceberg:1", since=0, catalog="spark_catalog", namespace="default",
+                table_name="events", columns=json.dumps(columns),
+            )
+        )  # fmt: skip
+    known = KnownTables(world.store)
+    for name in ("spark_catalog.default.events", "Spark_Catalog.Default.Events"):
+        assert known.kind_of(name.split(".")) == "table"
+        assert known.kind_of(name.split(".")[:2]) == "namespace"
+        assert [column for column, _ in known.columns(name)] == ["id", "a.b", "contact"]
+    offline = Policies(world.administration, known)
+    world.policies.grant("select", on="spark_catalog.default", to="bob")
+    found = offline.explain("bob", "select", "Spark_Catalog.Default.Events.`a.b`")
+    assert found.is_allowed
+    assert found.resource == "spark_catalog.default.events.`a.b`"
+    found = offline.explain("bob", "select", "spark_catalog.default.events.contact.email")
+    assert found.resource == "spark_catalog.default.events.contact.email"
+
+
+def test_effects_name_columns_as_sql_does(world: World) -> None:
+    world.tables.tables["lake.sales.orders"]["e-mail"] = "string"
+    world.policies.grant("select", on=ORDERS, to="bob")
+    draft = world.policies.draft().mask(ORDERS, "`e-mail`", "hash", to="bob")
+    (effect,) = world.policies.simulate(draft).masks.examples
+    assert effect.resource == f"{ORDERS}.`e-mail`"

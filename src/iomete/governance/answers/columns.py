@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iomete.governance.evaluator.matching import ANY_NAME, example, is_wild
 from iomete.governance.evaluator.reading import mask_in_force
 from iomete.governance.evaluator.resource_names import prefixes
+from iomete.names import quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -141,6 +142,15 @@ def _first_step(shown: str, name: str) -> tuple[str, str]:
     """Return the column that a name or pattern is, or has its fields in."""
     first = shown.split(".", 1)[0]
     return (first, name.split(".", 1)[0]) if first.strip("*") else (OTHER_COLUMNS, ANY_NAME)
+
+
+def column_text(name: str, columns: Collection[str]) -> str:
+    """Return a column, or the path of a field of one, as it is written in a full name."""
+    if name == OTHER_COLUMNS:
+        return name
+    column = column_of(name, columns)
+    path = [name] if column is None else [column, *name[len(column) + 1 :].split(".")]
+    return quote_parts(path)
 
 
 def fields_in(named: Iterable[str], columns: Collection[str]) -> tuple[str, ...]:

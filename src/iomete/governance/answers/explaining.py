@@ -100,8 +100,10 @@ class Explainer:
             columns: Those of a table that is read.
             column: The column of a struct's field, with which the field is seen.
         """
+        holder = parts[3] if column is None and len(parts) > 3 else column
+        name = written(parts, holder)
         if subject.is_admin:
-            return self._of_admin(subject, action, written(parts))
+            return self._of_admin(subject, action, name)
         if columns and action == "select":
             asked_for = of_known_table(self._evaluator.about(parts), columns)
             return self._of_table(subject, parts, asked_for)
@@ -115,9 +117,9 @@ class Explainer:
         return Explanation(
             principal=subject.name,
             action=action,
-            resource=written(parts),
+            resource=name,
             verdict=_verdict(found),
-            reason=self._reason(subject, action, written(parts), found, is_above=found == above),
+            reason=self._reason(subject, action, name, found, is_above=found == above),
             policy=found.policy_id,
             policies=self._considered(subject, action, asked, found),
             mask=None if seen is None else self._mask(subject, seen),
@@ -418,11 +420,19 @@ class Explainer:
         return f"`{way[-1]}`, by way of {', '.join(way[1:-1])}"
 
 
-def written(parts: Parts) -> str:
-    """Return a resource's full name from its parts as policies have them."""
+def written(parts: Parts, column: str | None = None) -> str:
+    """Return a resource's full name from its parts as policies have them.
+
+    Args:
+        parts: Of the resource.
+        column: The column that it is, or is in as a field; unset: what is before the first dot.
+    """
     if len(parts) < 2:
         return quote_parts(parts)
     path = parts[3].split(".") if len(parts) > 3 else []
+    if len(parts) > 3 and column is not None:
+        field = parts[3].removeprefix(column).removeprefix(".")
+        path = [column, *(field.split(".") if field else ())]
     return quote_parts((parts[0], *parts[1].split("."), *parts[2:3], *path))
 
 

@@ -7,11 +7,11 @@ policies of a table mention, tables by the policies, tags and owners that count 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
-from iomete.governance.answers.columns import OTHER_COLUMNS, fields_in
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_text, fields_in
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
 from iomete.governance.answers.explaining import written
 from iomete.governance.answers.path_changes import (
@@ -29,7 +29,7 @@ from iomete.governance.evaluator.matching import has_token, is_wild
 from iomete.governance.evaluator.resource_names import table_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from iomete.governance.answers.metadata import Metadata
     from iomete.governance.evaluator import CompiledPolicy, Evaluator
@@ -202,7 +202,8 @@ class _Comparison:
             now = self._sight(self._after, self._is, users, table, columns, actions)
             for difference in _differences(was, now):
                 found[difference] |= users
-        return [_Change(difference, users) for difference, users in found.items()]
+        there = frozenset(columns)
+        return [_Change(_named(difference, there), users) for difference, users in found.items()]
 
     def _sets(
         self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
@@ -339,6 +340,13 @@ class _Comparison:
             resources=len(found.resources),
             examples=tuple(found.examples),
         )
+
+
+def _named(difference: _Difference, columns: Collection[str]) -> _Difference:
+    """Return a difference with its column as full names have it."""
+    if difference.column is None:
+        return difference
+    return replace(difference, column=column_text(difference.column, columns))
 
 
 def _differences(was: Sight, now: Sight) -> Iterable[_Difference]:
