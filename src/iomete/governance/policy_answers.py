@@ -32,7 +32,6 @@ from iomete.governance.answers import (
     rights_of,
     simulate,
 )
-from iomete.governance.answers.events import differences
 from iomete.governance.answers.rights import holders_of_path
 from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.drafting import StoreDrafting
@@ -40,6 +39,7 @@ from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook, Subject
 from iomete.governance.evaluator.paths import canonical
 from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
 from iomete.governance.evaluator.schedules import in_utc
+from iomete.governance.event_answers import differences, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.past_policies import PastPolicies, has_history
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
@@ -48,7 +48,7 @@ from iomete.governance.ranger.exchange import RangerExchange
 from iomete.names import as_parts, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from iomete.governance.audit.trail import AuditEvent
@@ -197,7 +197,7 @@ class PolicyAnswers(RangerExchange):
         found, has_all_columns = self._explained(event, *self._asked_of(book, event.time))
         return replace(
             found,
-            notes=tuple(_notes(event, has_policies=is_known)),
+            notes=tuple(notes_on(event, has_policies=is_known)),
             differs=differences(found, event, has_all_columns=has_all_columns),
         )
 
@@ -423,15 +423,6 @@ class PolicyAnswers(RangerExchange):
             f"{what} `{name[:200]}` does not exist.",
             hint=f"did you mean `{alike}`?" if alike else step,
         )
-
-
-def _notes(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:
-    moment = event.time.isoformat(sep=" ", timespec="seconds")
-    yield f"by the policies of {moment}; memberships, attributes, tags and columns are today's"
-    if not has_policies:
-        yield "the history of policies begins after the event: there were none, or it isn't known"
-    if event.via:
-        yield f"read through {', '.join(event.via)}: the rights of a view's creator count there"
 
 
 def _check_action(action: str, known: Sequence[str], where: str) -> None:

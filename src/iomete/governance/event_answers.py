@@ -1,4 +1,4 @@
-"""What an event of the audit trail says, held to an explanation of it."""
+"""What an event of the audit trail says, held to an explanation of it; in words."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ if TYPE_CHECKING:
 
     from iomete.governance.answers.explanation import Explanation
     from iomete.governance.audit.trail import AuditEvent
+
+
+def notes_on(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:
+    """Give what an event is explained by.
+
+    Args:
+        event: What was recorded.
+        has_policies: Whether the history of policies had begun.
+    """
+    moment = event.time.isoformat(sep=" ", timespec="seconds")
+    yield f"by the policies of {moment}; memberships, attributes, tags and columns are today's"
+    if not has_policies:
+        yield "the history of policies begins after the event: there were none, or it isn't known"
+    if event.via:
+        yield f"read through {', '.join(event.via)}: the rights of a view's creator count there"
 
 
 def differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> tuple[str, ...]:
