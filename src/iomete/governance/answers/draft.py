@@ -95,20 +95,21 @@ class Draft:
 
     _drafting: Drafting
     _operations: list[_Operation] = field(default_factory=list)
+    _policies: dict[int, Document | None] = field(default_factory=dict)
+    _names: dict[str, int] = field(default_factory=dict)
     _last_id: int = FIRST_DRAFTED_ID - 1
 
     @property
     def documents(self) -> tuple[Document, ...]:
         """Policies that the draft adds or changes, with ids."""
-        return tuple(document for document in self._policies().values() if document is not None)
+        return tuple(document for document in self._policies.values() if document is not None)
 
     @property
     def removed(self) -> frozenset[int]:
         """Ids of the policies that the draft takes away, or out of force."""
-        policies = self._policies().items()
         return frozenset(
             policy_id
-            for policy_id, document in policies
+            for policy_id, document in self._policies.items()
             if policy_id < FIRST_DRAFTED_ID
             and (document is None or not document.get("isEnabled", True))
         )
@@ -241,14 +242,15 @@ class Draft:
         Raises:
             StillNeededError: A group or role would be in itself.
         """
-        policies = self._policies()
+        policies = self._policies
         added = [one for one in policies.values() if one and one.get("isEnabled", True)]
         tagged = [document for document in added if document.get("service") == TAG_SERVICE]
+        others = [document for document in added if document.get("service") != TAG_SERVICE]
         return replace(
             contents,
             access=[
                 *(document for document in contents.access if document["id"] not in policies),
-                *(document for document in added if document not in tagged),
+                *others,
             ],
             tag=[
                 *(document for document in contents.tag if document["id"] not in policies),
@@ -259,16 +261,6 @@ class Draft:
         )
 
     # --- what the steps leave -------------------------------------------------------------------
-
-    def _policies(self) -> dict[int, Document | None]:
-        """Return the policies that the draft touches, by id; None: it takes them away."""
-        found: dict[int, Document | None] = {}
-        for step in self._operations:
-            if isinstance(step, _Put):
-                found[int(step.document["id"])] = step.document
-            elif isinstance(step, _Delete):
-                found[step.id] = None
-        return found
 
     def _attachments(self, before: Iterable[Attachment]) -> list[Attachment]:
         found = list(before)
@@ -303,29 +295,40 @@ class Draft:
         """
         if not isinstance(policy, int) and not policy.isdecimal():
             return self._named(policy)
-        policies = self._policies()
-        if int(policy) not in policies:
+        if int(policy) not in self._policies:
             return self._drafting.current(int(policy))
-        document = policies[int(policy)]
+        document = self._policies[int(policy)]
         if document is None:
             raise _not_found(policy)
         return document
 
     def _named(self, name: str) -> Document:
-        policies = self._policies()
-        for document in policies.values():
-            if document is not None and document["name"] == name:
-                return document
+        document = self._policies.get(self._names.get(name, 0))
+        if document is not None:
+            return document
         document = self._drafting.current(name)
-        if int(document["id"]) in policies:  # taken away, or of another name by now
+        if int(document["id"]) in self._policies:  # taken away, or of another name by now
             raise _not_found(name)
         return document
 
     # --- steps -----------------------------------------------------------------------------------
 
     def _do(self, *steps: _Operation) -> Draft:
-        self._operations += steps
+        for step in steps:
+            self._operations.append(step)
+            if isinstance(step, _Put):
+                self._set(int(step.document["id"]), step.document)
+            elif isinstance(step, _Delete):
+                self._set(step.id, None)
         return self
+
+    def _set(self, policy_id: int, document: Document | None) -> None:
+        before = self._policies.get(policy_id)
+        if before is not None:
+            del self._names[before["name"]]
+        self._policies[policy_id] = document
+        if document is not None:
+            self._names[document["name"]] = policy_id
 
     def _move(self, container: str, names: Names, *, joins: bool) -> Draft:
         members = self._drafting.members(container, names)
@@ -336,7 +339,7 @@ class Draft:
         return self._last_id
 
     def _check_free(self, name: str) -> None:
-        if any(document["name"] == name for document in self.documents):
+        if name in self._names:
             raise AlreadyExistsError(
                 f"Policy `{name}` is in the draft.", hint="use another name, or update() that one"
             )
@@ -345,9 +348,8 @@ class Draft:
         document = self._drafting.policy(kind, arguments, future=future)
         if arguments.get("name"):
             self._check_free(document["name"])
-        taken = {one["name"] for one in self.documents}
         name, number = document["name"], 1
-        while document["name"] in taken:
+        while document["name"] in self._names:
             number += 1
             document |= {"name": f"{name} ({number})"}
         return self._do(_Put(document | {"id": self._next_id()}))

@@ -28,8 +28,9 @@ def paths_in_question(
 
     Args:
         policies: Those of before and after, which name the paths.
-        changed: Those that differ; what they are on, is in or holds is in question.
-        all_paths: Whether all paths are, as users have moved.
+        changed: Those that differ, or are for users who have moved; what they are on, is in or
+            holds is in question.
+        all_paths: Whether all paths are.
     """
     named = {policy_value(text): text for policy in policies for text in _written(policy)}
     if all_paths:

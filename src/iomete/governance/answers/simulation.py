@@ -27,6 +27,7 @@ from iomete.governance.answers.sight import (
 )
 from iomete.governance.evaluator.matching import has_token, is_wild
 from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -145,6 +146,14 @@ class _Comparison:
             if self._was.keys.get(name) != self._is.keys.get(name):
                 moved |= self._was.bit_of(name)
         return moved
+
+    def _keys_of_moved(self) -> set[str]:
+        """Return the groups and roles that users are in who weren't, or are no longer."""
+        found: set[str] = set()
+        for name in self._was.members(self._moved):
+            nothing: frozenset[str] = frozenset()
+            found |= self._was.keys.get(name, nothing) ^ self._is.keys.get(name, nothing)
+        return found
 
     def _affected(
         self, policies: Mapping[int, CompiledPolicy], owners: Sequence[str | None]
@@ -287,7 +296,10 @@ class _Comparison:
         parts = split(users, self._sets(policies, (), (None,)))
         if any(policy.fills_names for policy in policies):
             parts = [self._was.bit_of(name) for name in self._was.members(users)]
-        for path in paths_in_question(policies, changed, all_paths=bool(self._moved)):
+        moved = self._keys_of_moved()
+        meant = [policy for policy in policies if policy.denies_all_else or policy.keys & moved]
+        whole = str(ADMIN) in moved
+        for path in paths_in_question(policies, [*changed, *meant], all_paths=whole):
             for action in ("read", "write"):
                 self._gather_named(path, self._changes_of_path(path, action, parts))
 
