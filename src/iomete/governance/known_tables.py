@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 import sqlalchemy as sa
 
 from iomete.errors import EngineError
+from iomete.governance.evaluator.resource_names import prefixes
 from iomete.governance.tables import known_tables
-from iomete.names import as_parts
+from iomete.names import SESSION_CATALOG, as_parts, lower
 
 if TYPE_CHECKING:
     from iomete.store import Store
@@ -34,7 +35,7 @@ class KnownTables:
 
     def kind_of(self, parts: Sequence[str], /) -> str | None:
         """Return what a name is known to be: `catalog`, `namespace` or `table`; else None."""
-        name = tuple(parts)
+        name = _folded(parts)
         if name in self._columns:
             return "table"
         if any(table[: len(name)] == name for table in self._columns):
@@ -47,14 +48,14 @@ class KnownTables:
         Raises:
             EngineError: It isn't, and may exist.
         """
-        names = self._columns.get(tuple(as_parts(table)))
+        names = self._columns.get(_folded(as_parts(table)))
         if names is None:
             self._refuse(f"Table `{table[:200]}`")
         return [(name, "") for name in names]
 
     def columns_of(self, table: Sequence[str], /) -> Sequence[str] | None:
         """Return the names of a table's columns, given by its parts; None if it isn't known."""
-        return self._columns.get(tuple(table))
+        return self._columns.get(_folded(table))
 
     def list_tables(self) -> Iterable[Parts]:
         """Return the parts of the full names of all tables that are known, sorted."""
@@ -90,9 +91,7 @@ class KnownTables:
         with self._store.read() as connection:
             newest = {row.identity: row for row in connection.execute(query)}
         return {
-            (row.catalog, *row.namespace.split("."), row.table_name): tuple(
-                path for path in json.loads(row.columns).values() if "." not in path
-            )
+            (row.catalog, *row.namespace.split("."), row.table_name): _top_level(row.columns)
             for row in newest.values()
         }
 
@@ -101,3 +100,17 @@ class KnownTables:
             f"{what} can't be looked at without Spark.",
             hint="pass future=True, or open the lakehouse by iomete.connect()",
         )
+
+
+def _folded(parts: Sequence[str]) -> Parts:
+    """Return a name as policies spell it: the session catalog takes its names in any case."""
+    if parts and parts[0].lower() == SESSION_CATALOG:
+        return tuple(map(lower, parts))
+    return tuple(parts)
+
+
+def _top_level(columns: str) -> tuple[str, ...]:
+    """Return the columns among the paths of a table's columns and of their fields."""
+    paths = json.loads(columns).values()
+    there = frozenset(paths)
+    return tuple(path for path in paths if not any(one in there for one in prefixes(path)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from iomete.access import Verdict
 from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
 from iomete.governance.masks import Mask
+from iomete.governance.policy_answers import is_path
 from iomete.names import as_parts
 
 _TABLE_PARTS = 3
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from iomete.governance.answers import Draft, Explanation, Simulation
     from iomete.governance.answers.effects import Effect as SimulatedEffect
+    from iomete.governance.answers.explanation import ShownAs
     from iomete.governance.as_code.plan import PlannedChange
     from iomete.governance.policy_answers import PolicyAnswers
 
@@ -57,7 +61,7 @@ class PlannedAnswers:
             ConfigurationError: There is no such action, or it can't be told what is meant.
         """
         answers = self._answers
-        if "://" in resource or resource.startswith("/"):
+        if is_path(resource):
             return PlannedAnswer(answers.explain(principal, action, resource, after=self._draft))
         table, path = as_parts(resource), () if column is None else as_parts(column)
         if answers.knows_all_tables or answers.knows_table(table):
@@ -96,9 +100,23 @@ class PlannedAnswer:
 
     @property
     def mask(self) -> str | None:
-        """The kind of mask that a column is seen by; None: as it is."""
-        mask = self._explanation.mask
-        return None if mask is None else str(Mask(type=mask.type).kind)
+        """The kind of mask that a column is seen by; None: as it is.
+
+        Of a table it is that of its visible columns: None where none of them is masked, a kind
+        where all are masked by it; else each kind with its columns, `hash of email`, which is no
+        kind's name, but a mask.
+        """
+        shown = self._explanation.mask
+        if not self._explanation.columns:
+            return None if shown is None else _kind(shown)
+        visible = [one for one in self._explanation.columns if one.verdict is Verdict.ALLOWED]
+        masked: dict[str, list[str]] = defaultdict(list)
+        for column in visible:
+            if column.mask is not None:
+                masked[_kind(column.mask)].append(column.column)
+        if len(masked) == 1 and sum(map(len, masked.values())) == len(visible):
+            return next(iter(masked))
+        return "; ".join(f"{kind} of {', '.join(names)}" for kind, names in masked.items()) or None
 
     @property
     def row_filter(self) -> str | None:
@@ -110,6 +128,10 @@ class PlannedAnswer:
     def reason(self) -> str:
         """Why, in words."""
         return self._explanation.reason
+
+
+def _kind(shown: ShownAs) -> str:
+    return str(Mask(type=shown.type).kind)
 
 
 def _draft(answers: PolicyAnswers, changes: Sequence[PlannedChange]) -> Draft:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iomete.access import Verdict
@@ -37,7 +38,10 @@ from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook, Subject
 from iomete.governance.evaluator.paths import canonical
 from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
+from iomete.governance.evaluator.schedules import in_utc
+from iomete.governance.event_answers import differences, notes_on
 from iomete.governance.known_tables import KnownTables
+from iomete.governance.past_policies import PastPolicies, has_history
 from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist
 from iomete.governance.ranger.exchange import RangerExchange
@@ -45,6 +49,7 @@ from iomete.names import as_parts, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from iomete.governance.audit.trail import AuditEvent
 
@@ -63,7 +68,7 @@ class PolicyAnswers(RangerExchange):
     """
 
     _policies: CurrentPolicies | None = None
-    _book: PolicyBook | None = None
+    _last_drafted: tuple[Draft, int, PolicyBook, PolicyBook] | None = None
     _origins: TagOrigins | None = None
 
     def explain(
@@ -84,8 +89,10 @@ class PolicyAnswers(RangerExchange):
             action: `select`, `insert`, `update`, `delete`, `create`, `drop`, `alter`, `use` or
                 `execute`; on paths `read` or `write`.
             resource: A catalog, namespace, table, view, column, field of a struct, or path.
-            at: When, for policies that hold at times; unset: now. Policies are those of today.
-            future: Whether the resource needn't exist.
+            at: When, for policies that hold at times, in UTC if it has no time zone; unset: now.
+                Policies are those of today.
+            future: Whether the resource needn't exist. Of a table that isn't known, and is to be
+                read, the columns are those that policies and tags name, and `*` for all others.
             after: A change that counts as made; unset: policies are those in force.
 
         Raises:
@@ -100,7 +107,7 @@ class PolicyAnswers(RangerExchange):
         """
         evaluator, explainer = self._asking(at, after)
         subject = self._subject(evaluator, principal)
-        if _is_path(resource):
+        if is_path(resource):
             path = str(resource)
             _check_action(action, _PATH_ACTIONS, "paths")
             if subject is None:
@@ -110,6 +117,8 @@ class PolicyAnswers(RangerExchange):
         parts, columns = self._resource(resource, future=future)
         if subject is None:
             return _of_nobody(principal, action, quote_parts(parts), evaluator.version)
+        if action == "select" and len(parts) == _TABLE_PARTS and not columns:
+            return explainer.explain_unknown(subject, parts)
         column = _column_of(parts, resource)
         return explainer.explain(subject, action, parts, columns=columns, column=column)
 
@@ -159,10 +168,12 @@ class PolicyAnswers(RangerExchange):
         return len(parts) >= _TABLE_PARTS and self._checks.kind_of(parts) == "table"
 
     def explain_event(self, event: AuditEvent) -> Explanation:
-        """Tell why a row of the audit trail was decided as it was, by the policies of today.
+        """Tell why a row of the audit trail was decided as it was, by the policies of its time.
 
         A table that was read is explained with all its columns, as its event's policies are those
-        of all of them; an event's masks are those of the columns that the query used.
+        of all of them; an event's masks are those of the columns that the query used. Memberships,
+        attributes, tags, owners and the table's columns are today's; where the event recorded
+        something else, the explanation says so in `differs`.
 
         Args:
             event: One of `lake.audit.events()` that is about data, not the administration.
@@ -170,24 +181,44 @@ class PolicyAnswers(RangerExchange):
         Raises:
             ConfigurationError: It is about the administration.
             PrincipalNotFoundError: Its principal isn't registered any more.
+
+        Cost: one read of the policies' history; what differs from today's is compiled, and kept for
+            the next events of its time.
         """
         if event.action not in ACTIONS:
             raise ConfigurationError(
                 f"An event of `{event.action}` is about no policy.",
                 hint="ask about events whose action is one of " + ", ".join(ACTIONS),
             )
-        evaluator, explainer = self._asking(event.time)
+        book = self._current()
+        with self._administration.reading(_ADMINISTRATION) as connection:
+            book = self._past.book(connection, event.time, book)
+            is_known = has_history(connection, event.time)
+        found, has_all_columns = self._explained(event, *self._asked_of(book, event.time))
+        return replace(
+            found,
+            notes=tuple(notes_on(event, has_policies=is_known)),
+            differs=differences(found, event, has_all_columns=has_all_columns),
+        )
+
+    def _explained(
+        self, event: AuditEvent, evaluator: Evaluator, explainer: Explainer
+    ) -> tuple[Explanation, bool]:
+        """Return an event's explanation, and whether it is of all columns of its table."""
         subject = self._subject(evaluator, f"user:{event.principal}")
+        action, name = event.action, event.resource
         if subject is None:
-            return _of_nobody(event.principal, event.action, event.resource, evaluator.version)
-        if event.action in _PATH_ACTIONS:
-            return explainer.explain_path(subject, event.action, event.resource)
-        parts = _as_named(as_parts(event.resource))
-        columns: Sequence[str] = ()
-        if event.action == "select":
-            there = self._checks.columns(event.resource) if len(parts) > 2 else None
-            columns = [name for name, _ in there] if there else event.columns or ()
-        return explainer.explain(subject, event.action, parts, columns=columns)
+            return _of_nobody(event.principal, action, name, evaluator.version), True
+        if action in _PATH_ACTIONS:
+            return explainer.explain_path(subject, action, name), True
+        parts = _as_named(as_parts(name))
+        if action != "select" or len(parts) != _TABLE_PARTS:
+            return explainer.explain(subject, action, parts), True
+        there = self._checks.columns_of(as_parts(name))
+        columns = there or event.columns or ()
+        if not columns:
+            return explainer.explain_unknown(subject, parts), False
+        return explainer.explain(subject, action, parts, columns=columns), bool(there)
 
     def who_can(self, action: str, resource: Name, *, at: datetime | None = None) -> list[Holder]:
         """Return the users who may do something with a resource, and by what; sorted by name.
@@ -196,12 +227,13 @@ class PolicyAnswers(RangerExchange):
         of its columns.
         """
         evaluator, explainer = self._asking(at)
-        if _is_path(resource):
+        if is_path(resource):
             _check_action(action, _PATH_ACTIONS, "paths")
             return holders_of_path(explainer, evaluator, action, _checked_path(str(resource)))
         _check_action(action, tuple(a for a in ACTIONS if a not in _PATH_ACTIONS), "tables")
-        parts, columns = self._resource(resource, future=False)
-        return holders_of(explainer, evaluator, action, parts, columns)
+        parts, columns = self._resource(resource, future=False, step=self._step_to_known)
+        column = _column_of(parts, resource)
+        return holders_of(explainer, evaluator, action, parts, columns, column)
 
     def what_can(self, principal: str, *, at: datetime | None = None) -> list[Right]:
         """Return what a principal may do with which tables and views, sorted by their names.
@@ -238,22 +270,26 @@ class PolicyAnswers(RangerExchange):
         Cost: one list of all tables; columns of those on which policies tell columns apart by
             patterns.
         """
-        before = self._asking(at)[0]
-        after = PolicyBook(change.applied_to(before.contents), like=self._book).at(at)
-        return simulate(before, after, self._checks)
+        moment = in_utc(at)
+        book = self._current()
+        after = self._drafted(change, book).at(moment)
+        return simulate(
+            book.at(moment), after, self._checks, knows_all_tables=self.knows_all_tables
+        )
 
     def findings(self, *, at: datetime | None = None) -> list[Finding]:
         """Return what is wrong, or may be, with policies, tags and principals.
 
         Unused, shadowed and redundant policies, grants that are too broad, tagged columns that
-        nobody masks, and principals without members or rights.
+        somebody reads as they are, and principals without members or rights. Without Spark, tables
+        that it hasn't met are left out, and no policy is said to be on nothing.
 
         Cost: one list of all tables; columns of those on which policies tell columns apart by
             patterns.
         """
-        self._asking(at)
-        assert self._book is not None  # noqa: S101  # `_asking` has made it
-        return find_findings(self._book, self._checks, at or datetime.now(UTC))
+        return find_findings(
+            self._current(), self._checks, in_utc(at), knows_all_tables=self.knows_all_tables
+        )
 
     def evaluator(self, *, at: datetime | None = None) -> Evaluator:
         """Return what decides in Python by the policies of this lakehouse, at a moment.
@@ -268,15 +304,28 @@ class PolicyAnswers(RangerExchange):
     def _asking(
         self, at: datetime | None, after: Draft | None = None
     ) -> tuple[Evaluator, Explainer]:
-        moment = datetime.now(UTC) if at is None else at
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
         book = self._current()
         if after is not None:
-            book = PolicyBook(after.applied_to(book.contents), like=book)
+            book = self._drafted(after, book)
+        return self._asked_of(book, in_utc(at))
+
+    def _drafted(self, draft: Draft, book: PolicyBook) -> PolicyBook:
+        """Return the policies as a draft leaves them; those of the last draft are kept."""
+        known = self._last_drafted
+        steps = draft.step_count
+        if known is None or known[0] is not draft or known[1] != steps or known[2] is not book:
+            after = PolicyBook(draft.applied_to(book.contents), like=book)
+            known = self._last_drafted = draft, steps, book, after
+        return known[3]
+
+    def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)
         asleep = book.asleep(moment)
         return evaluator, Explainer(evaluator, asleep=asleep, origins=self._origins)
+
+    @cached_property
+    def _past(self) -> PastPolicies:
+        return PastPolicies()
 
     def _current(self) -> PolicyBook:
         """Return the policies of the store; read again where they have another version."""
@@ -285,8 +334,7 @@ class PolicyAnswers(RangerExchange):
             pass  # whoever may not gets no answer
         if self._policies is None:
             self._policies = CurrentPolicies(self._administration.parts[0])
-        self._book = self._policies.book()
-        return self._book
+        return self._policies.book()
 
     def _refuse_elsewhere(self) -> None:
         if self._outside is not None:
@@ -314,8 +362,24 @@ class PolicyAnswers(RangerExchange):
         keys = evaluator.contents.memberships.keys_with(str(name))
         return Subject(name=str(name), keys=keys)
 
-    def _resource(self, resource: Name, *, future: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    @property
+    def _step_to_known(self) -> str:
+        if self.knows_all_tables:
+            return "ask about a table, view, namespace or catalog that exists"
+        return (
+            "without Spark only tables that it has met are known: add --tables on the command "
+            "line, or open the lakehouse by iomete.connect()"
+        )
+
+    def _resource(
+        self, resource: Name, *, future: bool, step: str = "pass future=True for what is to come"
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the parts of what is named as policies have them, and the columns of a table.
+
+        Args:
+            resource: As it is named.
+            future: Whether it needn't exist.
+            step: What to do where it has to, and doesn't.
 
         Raises:
             NotFoundError: There is nothing of this name, and it must exist.
@@ -329,7 +393,7 @@ class PolicyAnswers(RangerExchange):
             return namespace_parts(parts), ()
         if future:
             return _as_named(parts), ()
-        raise self._missing(parts)
+        raise self._missing(parts, step)
 
     def _in_table(
         self, table: Sequence[str], path: Sequence[str], *, future: bool
@@ -346,7 +410,7 @@ class PolicyAnswers(RangerExchange):
             )
         return (*table_parts(table), ".".join(map(lower, path))), ()
 
-    def _missing(self, parts: Sequence[str]) -> NotFoundError:
+    def _missing(self, parts: Sequence[str], step: str) -> NotFoundError:
         errors = {1: CatalogNotFoundError, 2: NamespaceNotFoundError}
         what = {1: "Catalog", 2: "Namespace"}.get(len(parts), "Table, view or namespace")
         error = errors.get(len(parts), TableNotFoundError)
@@ -357,7 +421,7 @@ class PolicyAnswers(RangerExchange):
         alike = nearest(name, candidates)
         return error(
             f"{what} `{name[:200]}` does not exist.",
-            hint=f"did you mean `{alike}`?" if alike else "pass future=True for what is to come",
+            hint=f"did you mean `{alike}`?" if alike else step,
         )
 
 
@@ -371,8 +435,11 @@ def _check_action(action: str, known: Sequence[str], where: str) -> None:
     )
 
 
-def _is_path(resource: Any) -> bool:
-    return isinstance(resource, str) and ("://" in resource or resource.startswith("/"))
+def is_path(resource: Any) -> bool:
+    """Tell whether a resource is a path, and not a name: it begins with a scheme or a slash."""
+    return isinstance(resource, str) and (
+        "://" in resource or resource.startswith("/") or canonical(resource) is not None
+    )
 
 
 def _checked_path(path: str) -> str:

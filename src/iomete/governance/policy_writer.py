@@ -88,16 +88,20 @@ class PolicyWriter:
             return to_document(spec) | {"name": _free_name(connection, spec)}
 
     def drafted_update(
-        self, policy: int | str, changes: dict[str, Any], *, future: bool
+        self, before: Document, changes: dict[str, Any], *, future: bool
     ) -> Document:
-        """Return the document of a policy as a call would change it, and keep nothing."""
-        with self._administration.reading("policy.update", f"policy:{policy}") as connection:
-            before = find_policy(connection, policy)
+        """Return a policy's document as a call would change it, and keep nothing."""
+        with self._administration.reading("policy.update", f"policy:{before['id']}"):
+            pass
         problems = Problems()
-        old = from_document(before.document)
+        old = from_document(before)
         spec = change_specification(old, self._checks.kind_of, changes, problems)
         self._check(spec, problems, future=future)
-        kept = {"id": before.id, "name": spec.name or before.name, "isEnabled": before.enabled}
+        kept = {
+            "id": before["id"],
+            "name": spec.name or before["name"],
+            "isEnabled": before.get("isEnabled", True),
+        }
         return to_document(spec) | kept
 
     def update(self, policy: int | str, changes: dict[str, Any], *, future: bool) -> Policy:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from iomete.access import Verdict
 from iomete.errors import (
     AccessDeniedError,
+    AlreadyExistsError,
     ColumnNotFoundError,
     ConfigurationError,
     InvalidPolicyError,
@@ -16,7 +22,11 @@ from iomete.errors import (
     TableNotFoundError,
     TagNotFoundError,
 )
-from iomete.governance.answers import EffectKind, FindingKind, Outcome
+from iomete.governance import Policies
+from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
+from iomete.governance.audit.trail import AuditEvent
+from iomete.governance.known_tables import KnownTables
+from iomete.governance.tables import known_tables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"
@@ -328,7 +338,7 @@ def test_what_changes_nothing_says_so(world: World) -> None:
         world.policies.draft().grant("select", on=CUSTOMERS, to="alice")
     )
     assert found.changes_nothing
-    assert found.text == "Nobody's rights change."
+    assert found.text == "Nobody's rights change.\nJudged on 4 tables, for 4 users."
 
 
 def test_bad_drafts_are_refused_where_they_are_written(world: World) -> None:
@@ -395,3 +405,551 @@ def test_tagged_columns_that_are_read_unmasked_are_found(world: World) -> None:
 def test_principals_whom_nothing_reaches_are_orphaned(world: World) -> None:
     world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
     assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:carol"}
+
+
+# --- drafts, step by step -------------------------------------------------------------------------
+
+
+def gains(world: World, draft: Draft) -> set[tuple[tuple[str, ...], str, str]]:
+    found = world.policies.simulate(draft).gains.examples
+    return {(effect.principals, effect.action, effect.resource) for effect in found}
+
+
+def test_drafted_policies_keep_their_own_ids_after_one_is_deleted(world: World) -> None:
+    draft = world.policies.draft()
+    draft.grant("insert", on=CUSTOMERS, to="alice", name="a")
+    draft.grant("insert", on=CUSTOMERS, to="bob", name="b")
+    draft.delete("a").grant("insert", on=CUSTOMERS, to="carol", name="c")
+    assert gains(world, draft) == {(("bob", "carol"), "insert", CUSTOMERS)}
+    assert [document["name"] for document in draft.documents] == ["b", "c"]
+
+
+@pytest.mark.parametrize("step", ["delete", "disable"])
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_what_is_updated_and_then_taken_away_is_gone(world: World, step: str, by: str) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="for bob")
+    draft = world.policies.draft().update("for bob", to="alice")
+    getattr(draft, step)(getattr(policy, by))
+    found = world.policies.simulate(draft)
+    assert found.gains.count == 0
+    assert {effect.principals for effect in found.losses.examples} == {("bob",)}
+    assert draft.removed == {policy.id}
+
+
+def test_what_is_disabled_and_then_enabled_is_in_force(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft().disable(policy.id).enable(policy.id)
+    assert world.policies.simulate(draft).changes_nothing
+    assert world.policies.simulate(draft.disable(policy.id)).losses.count == 1
+
+
+def test_a_second_update_goes_on_from_the_first(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft().update(policy.id, to="alice").update(policy.id, on=ORDERS)
+    assert gains(world, draft) == {(("alice",), "select", f"{ORDERS}.*")}
+
+
+def test_what_the_draft_took_away_is_not_there_to_change(world: World) -> None:
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="one")
+    for key in (policy.id, "one"):
+        with pytest.raises(PolicyNotFoundError, match="any more"):
+            world.policies.draft().delete("one").update(key, to="alice")
+    with pytest.raises(AlreadyExistsError, match="in the draft"):
+        world.policies.draft().grant("select", on=ORDERS, to="bob", name="two").grant(
+            "select", on=ORDERS, to="bob", name="two"
+        )
+
+
+def test_memberships_and_tags_are_as_the_last_step_leaves_them(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    world.policies.mask_tag("PII.EMAIL", "redact", to="everyone")
+    email = f"{CUSTOMERS}.email"
+    draft = world.policies.draft().add_to_group("analysts", "carol")
+    assert world.policies.simulate(draft).gains.count
+    draft.remove_from_group("analysts", "carol").attach("PII.EMAIL", email)
+    assert world.policies.simulate(draft).masks.count
+    assert world.policies.simulate(draft.detach("PII.EMAIL", email)).changes_nothing
+    again = world.policies.draft().remove_from_group("eu", "alice").add_to_group("eu", "alice")
+    assert world.policies.simulate(again).changes_nothing
+
+
+def test_only_a_tag_that_is_attached_is_detached(world: World) -> None:
+    email = f"{CUSTOMERS}.email"
+    with pytest.raises(TagNotFoundError, match="not attached"):
+        world.policies.draft().detach("PII.EMAIL", email)
+    world.tags.attach("PII.EMAIL", email)
+    draft = world.policies.draft().detach("PII.EMAIL", email)
+    with pytest.raises(TagNotFoundError, match="not attached"):
+        draft.detach("PII.EMAIL", email)
+
+
+def test_a_document_that_says_nothing_is_refused_where_it_is_put(world: World) -> None:
+    with pytest.raises(InvalidPolicyError, match="resources"):
+        world.policies.draft().put({"name": "x"})
+
+
+# --- denials on catalogs and namespaces -----------------------------------------------------------
+
+
+def denial_on(level: dict[str, str], name: str = "held", **more: Any) -> dict[str, Any]:
+    """Return a denial on a catalog or namespace alone, as Ranger Admin may have it."""
+    return {
+        "service": "iomete",
+        "name": name,
+        "resources": {key: {"values": [value]} for key, value in level.items()},
+        "denyPolicyItems": [{"accesses": [{"type": "select"}], "users": ["bob"]}],
+    } | more
+
+
+@pytest.mark.parametrize("level", [{"catalog": "lake"}, {"catalog": "lake", "namespace": "crm"}])
+def test_a_denial_on_what_holds_a_table_is_simulated(world: World, level: dict[str, str]) -> None:
+    world.policies.grant("select", on="*", to="bob")
+    draft = world.policies.draft().put(denial_on(level))
+    losses = {effect.resource for effect in world.policies.simulate(draft).losses.examples}
+    assert f"{CUSTOMERS}.*" in losses
+    assert (f"{ORDERS}.*" in losses) == ("namespace" not in level)
+    assert not world.policies.explain("bob", "select", CUSTOMERS, after=draft).is_allowed
+
+
+def test_a_stronger_grant_on_a_namespace_takes_its_denial_back(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    level = {"catalog": "lake", "namespace": "crm"}
+    world.policies.import_({"policies": [denial_on(level)]})
+    grant = denial_on(level, "stronger", policyPriority=1)
+    grant["policyItems"] = grant.pop("denyPolicyItems")
+    found = world.policies.simulate(world.policies.draft().put(grant))
+    assert (found.gains.count, found.losses.count) == (1, 0)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_what_can_tells_tables_apart_by_what_holds_them(world: World, step: int) -> None:
+    world.policies.grant("select", on="lake", to="bob")
+    world.policies.import_({"policies": [denial_on({"catalog": "lake", "namespace": "crm"})]})
+    world.tables.tables = dict([*world.tables.tables.items()][::step])
+    assert [right.resource for right in world.policies.what_can("bob")] == [
+        "lake.a.b.c",
+        ORDERS,
+    ]
+
+
+def test_findings_see_denials_on_namespaces(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="of crm")
+    world.policies.grant("select", on=ORDERS, to="bob", name="of sales")
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    assert FindingKind.UNMASKED_TAG in found_kinds(world)
+    world.policies.import_({"policies": [denial_on({"catalog": "lake", "namespace": "crm"})]})
+    found = found_kinds(world)
+    assert FindingKind.UNMASKED_TAG not in found
+    assert FindingKind.UNUSED not in found
+
+
+# --- fields of structs ----------------------------------------------------------------------------
+
+CONTACT = f"{CUSTOMERS}.contact"
+
+
+def test_who_reads_a_column_reads_its_fields(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns=["contact"], to="alice")
+    assert world.policies.explain("alice", "select", f"{CONTACT}.email").is_allowed
+    holders = [one.principal for one in world.policies.who_can("select", f"{CONTACT}.email")]
+    assert "alice" in holders
+    assert "bob" not in holders
+
+
+def test_a_drafted_mask_of_a_field_is_simulated(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns=["contact"], to="group:analysts")
+    draft = world.policies.draft().mask(CUSTOMERS, "contact.email", "hash", to="bob")
+    (effect,) = world.policies.simulate(draft).masks.examples
+    assert (effect.resource, effect.principals) == (f"{CONTACT}.email", ("bob",))
+    assert (effect.before, effect.after) == (None, "MASK_HASH")
+    shown = world.policies.explain("bob", "select", f"{CONTACT}.email", after=draft).mask
+    assert shown is not None
+    assert shown.type == "MASK_HASH"
+
+
+def test_a_mask_of_a_field_shows_where_columns_are_told_apart_by_patterns(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns=["cont*", "id"], to="bob")
+    draft = world.policies.draft().mask(CUSTOMERS, "contact.email", "hash", to="bob")
+    assert [e.resource for e in world.policies.simulate(draft).masks.examples] == [
+        f"{CONTACT}.email"
+    ]
+
+
+def test_masked_fields_show_in_tables_and_rights(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    world.policies.mask(CUSTOMERS, "contact.email", "hash", to="bob")
+    found = world.policies.explain("bob", "select", CUSTOMERS)
+    seen = {one.column: one.mask and one.mask.type for one in found.columns}
+    assert seen == {
+        "id": None,
+        "email": None,
+        "region": None,
+        "contact": None,
+        "contact.email": "MASK_HASH",
+    }
+    assert "masked: contact.email" in found.reason
+    assert "contact.email" not in world.policies.explain("alice", "select", CUSTOMERS).text
+    (right,) = world.policies.what_can("bob")
+    assert right.columns == {"contact": None, "contact.email": "MASK_HASH", "*": None}
+
+
+def test_a_field_has_the_mask_of_its_column_too(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.mask(CUSTOMERS, "contact", "nullify", to="bob")
+    shown = world.policies.explain("bob", "select", f"{CONTACT}.email").mask
+    assert shown is not None
+    assert shown.type == "MASK_NULL"
+    world.policies.mask(CUSTOMERS, "contact.email", "hash", to="bob")
+    (right,) = world.policies.what_can("bob")
+    assert right.columns["contact.email"] == "MASK_HASH, then MASK_NULL"
+
+
+def test_a_denied_field_is_null_in_its_column(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    document = grant.document | {"name": "no email"}
+    document["resources"] = document["resources"] | {"column": {"values": ["contact.email"]}}
+    document["denyPolicyItems"] = document.pop("policyItems")
+    (deny,) = world.policies.import_({"policies": [document]}, future=True)
+    found = world.policies.explain("bob", "select", CUSTOMERS)
+    assert (found.columns[-1].column, found.columns[-1].policy) == ("contact.email", deny.id)
+    assert found.columns[-1].mask is not None
+    assert found.columns[-1].mask.type == "MASK_NULL"
+    assert found.deciding == (grant.id, deny.id)
+    assert f"by policy {grant.id}, all columns; masked: contact.email." in found.reason
+    (right,) = world.policies.what_can("bob")
+    assert right.columns["contact.email"] == "MASK_NULL"
+
+
+# --- which policies are the reason ----------------------------------------------------------------
+
+
+def test_a_table_is_granted_by_grants_and_hidden_by_denials(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    deny = world.policies.deny("select", on=CUSTOMERS, columns="email", to="bob")
+    found = world.policies.explain("bob", "select", CUSTOMERS)
+    assert found.reason == (
+        f"`bob` may select from `{CUSTOMERS}`, by policy {grant.id}; "
+        f"hidden: email (by policy {deny.id})."
+    )
+    assert found.deciding == (grant.id, deny.id)
+    holder = next(h for h in world.policies.who_can("select", CUSTOMERS) if h.principal == "bob")
+    assert holder.policy == grant.id
+    assert holder.through == ("user:bob", "group:analysts")
+
+
+# --- without Spark --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offline(world: World) -> Policies:
+    """The policies of a lakehouse whose tables nobody has met."""
+    return Policies(world.administration, KnownTables(world.store))
+
+
+def test_an_unknown_table_is_told_by_the_columns_that_policies_name(
+    world: World, offline: Policies
+) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, columns=["id", "email"], to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    found = offline.explain("bob", "select", CUSTOMERS, future=True)
+    assert found.is_allowed
+    assert found.reason == (
+        f"`bob` may select some columns of `{CUSTOMERS}`, by policy {grant.id}: email, id; "
+        "masked: email."
+    )
+    assert [(one.column, str(one.verdict)) for one in found.columns] == [
+        ("email", "allowed"),
+        ("id", "allowed"),
+        ("*", "denied"),
+    ]
+    assert not offline.explain("alice", "select", CUSTOMERS, future=True).is_allowed
+    assert offline.explain(world.admin, "select", CUSTOMERS, future=True).is_allowed
+
+
+def test_patterns_of_columns_count_on_an_unknown_table(world: World, offline: Policies) -> None:
+    world.policies.grant("select", on=CUSTOMERS, columns="e*", to="bob")
+    found = offline.explain("bob", "select", CUSTOMERS, future=True)
+    assert found.is_allowed
+    assert "some columns" in found.reason
+    assert ": e*." in found.reason
+    world.policies.grant("select", on=CUSTOMERS, to="alice")
+    world.policies.mask(CUSTOMERS, "contact.email", "hash", to="alice")
+    found = offline.explain("alice", "select", CUSTOMERS, future=True)
+    assert "all columns; masked: contact.email." in found.reason
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def event_of(
+    time: datetime, policies: tuple[int, ...] = (), verdict: str = "allowed", **more: Any
+) -> AuditEvent:
+    """Return what the audit trail has of bob's reading customers."""
+    given: dict[str, Any] = {
+        "id": "e-1",
+        "principal": "bob",
+        "action": "select",
+        "resource": CUSTOMERS,
+        "columns": ("email", "id"),
+        "masks": {},
+        "filters": (),
+        "snapshot": None,
+        "query": "q-1",
+        "session": "s-1",
+        "application": "a-1",
+        "via": (),
+        "reason": None,
+    }
+    return AuditEvent(time=time, policies=policies, verdict=Verdict(verdict), **given | more)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def test_an_event_is_explained_by_the_policies_of_its_time(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    mask = world.policies.mask(CUSTOMERS, "email", "partial", to="bob")
+    rows = world.policies.filter_rows(CUSTOMERS, "id > 1", to="bob")
+    event = event_of(now(), (grant.id,), masks={"email": "MASK_SHOW_LAST"}, filters=(rows.id,))
+    world.policies.delete(grant.id)
+    world.policies.update(mask.id, mask="hash")
+    world.policies.disable(rows.id)
+    found = world.policies.explain_event(event)
+    assert found.is_allowed
+    assert found.deciding == (grant.id,)
+    assert found.differs == ()
+    assert "by the policies of" in found.text
+    assert not world.policies.explain("bob", "select", CUSTOMERS).is_allowed
+    again = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    masks = {"email": "MASK_HASH"}
+    assert world.policies.explain_event(event_of(now(), (again.id,), masks=masks)).differs == ()
+
+
+def test_what_an_event_recorded_otherwise_is_told(world: World) -> None:
+    world.principals.add_user("dave", groups="analysts")
+    grant = world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    event = event_of(now(), (grant.id,), principal="dave")
+    world.principals.remove_from_group("analysts", "dave")
+    found = world.policies.explain_event(event)
+    assert found.differs == (f"it was allowed by policy {grant.id}, and would be denied",)
+    assert "the event differs: it was allowed" in found.text
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    odd = event_of(now(), (grant.id, 999), filters=(7,))
+    assert world.policies.explain_event(odd).differs == (
+        f"policies {grant.id}, 999 decided, and policy {grant.id} would",
+        "masked were none, and would be email as MASK_HASH",
+        "rows were filtered by policy 7, and would be by no policy",
+    )
+    refused = event_of(now(), verdict="denied", reason="no column of it is granted")
+    assert world.policies.explain_event(refused).differs == ("it was denied, and would be allowed",)
+
+
+def test_an_event_before_all_history_says_so(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    found = world.policies.explain_event(event_of(datetime(2020, 1, 1, tzinfo=UTC), (grant.id,)))
+    assert not found.is_allowed
+    assert "history of policies begins after the event" in found.text
+    assert found.differs
+
+
+def test_an_event_of_a_table_that_is_not_known_is_explained(
+    world: World, offline: Policies
+) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, columns=["id", "email"], to="bob")
+    found = offline.explain_event(event_of(now(), (grant.id,)))
+    assert found.is_allowed
+    assert found.differs == ()
+    assert offline.explain_event(event_of(now(), (grant.id,), columns=None)).is_allowed
+
+
+def test_events_of_one_time_share_their_policies(world: World) -> None:
+    grant = world.policies.grant("select", on=CUSTOMERS, to="bob")
+    then = now()
+    world.policies.delete(grant.id)
+    world.policies.explain_event(event_of(then, (grant.id,)))
+    book = next(iter(world.policies._past._books.values()))
+    world.policies.explain_event(event_of(then, (grant.id,), columns=("id",)))
+    assert [*world.policies._past._books.values()] == [book]
+
+
+# --- moments --------------------------------------------------------------------------------------
+
+
+def test_a_moment_without_a_time_zone_is_in_utc(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        world.policies.grant(
+            "select", on=CUSTOMERS, to="bob", valid_from="2030-01-01", valid_until="2030-01-02"
+        )
+        within = datetime(2030, 1, 1, 1)  # noqa: DTZ001  # that it has no zone is the point
+        draft = world.policies.draft().grant("select", on=CUSTOMERS, to="alice")
+        found = world.policies.simulate(draft, at=within)
+        assert (found.gains.principals, found.losses.count) == (1, 0)
+        assert world.policies.explain("bob", "select", CUSTOMERS, at=within).is_allowed
+        assert not any(one.kind is FindingKind.UNUSED for one in world.policies.findings(at=within))
+        over = datetime(2030, 1, 3)  # noqa: DTZ001
+        assert any(one.kind is FindingKind.UNUSED for one in world.policies.findings(at=over))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_was_compiled_is_used_again(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2030-01-01")
+    soon, late = (datetime(year, 1, 1, tzinfo=UTC) for year in (2029, 2031))
+    first = world.policies.evaluator(at=soon)
+    assert world.policies.evaluator(at=late) is not first
+    assert world.policies.evaluator(at=soon) is first
+    draft = world.policies.draft().grant("select", on=ORDERS, to="bob")
+    book = world.policies._drafted(draft, world.policies._current())
+    world.policies.explain("bob", "select", ORDERS, after=draft)
+    assert world.policies._drafted(draft, world.policies._current()) is book
+    draft.delete(draft.documents[0]["name"])
+    assert not world.policies.explain("bob", "select", ORDERS, after=draft).is_allowed
+
+
+# --- tags that are read as they are ---------------------------------------------------------------
+
+
+def unmasked(world: World) -> list[str]:
+    return [one.message for one in world.policies.findings() if one.kind == "unmasked tag"]
+
+
+def test_who_reads_a_tagged_column_as_it_is_is_named(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    world.policies.grant("select", on=CUSTOMERS, to="everyone")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="alice")
+    assert unmasked(world) == [
+        f"`{CUSTOMERS}.email` has tag `PII.EMAIL`, and bob, carol read it as it is."
+    ]
+    world.policies.mask(CUSTOMERS, "email", "hash", to="carol")
+    none = world.policies.mask(CUSTOMERS, "email", "none", to="bob")
+    (message,) = unmasked(world)
+    assert message.endswith(f"and bob reads it as it is (excepted by policy {none.id}).")
+    world.policies.update(none.id, mask="redact")
+    assert unmasked(world) == []
+
+
+def test_tags_of_whole_tables_count(world: World) -> None:
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob")
+    assert unmasked(world) == [
+        f"`{CUSTOMERS}` has tag `PII.EMAIL`, and bob reads columns of it as they are: *."
+    ]
+    world.policies.mask_tag("PII.EMAIL", "redact", to="everyone")
+    assert unmasked(world) == []
+
+
+def test_a_tagged_field_is_read_with_its_column(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.contact.email")
+    world.policies.grant("select", on=CUSTOMERS, columns="contact", to="bob")
+    assert len(unmasked(world)) == 1
+    world.policies.mask(CUSTOMERS, "contact", "nullify", to="bob")
+    assert unmasked(world) == []
+
+
+def test_without_spark_no_policy_is_said_to_be_on_nothing(world: World, offline: Policies) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", valid_until="2001-01-01", name="over")
+    assert [one.subject for one in offline.findings() if one.kind is FindingKind.UNUSED] == ["over"]
+
+
+# --- what isn't judged ----------------------------------------------------------------------------
+
+
+def test_paths_that_other_policies_name_are_compared(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b", to="bob")
+    world.policies.grant("read", on_path="s3://elsewhere", to="bob")
+    draft = world.policies.draft().deny("read", on_path="s3://b/secret", to="everyone")
+    losses = world.policies.simulate(draft).losses.examples
+    assert {effect.resource for effect in losses} == {"s3://b", "s3://b/secret"}
+    assert {effect.principals for effect in losses} == {("bob",)}
+
+
+def test_who_joins_a_group_gains_its_paths(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b", to="group:analysts")
+    draft = world.policies.draft().add_to_group("analysts", "carol")
+    assert gains(world, draft) == {(("carol",), "read", "s3://b")}
+
+
+def test_paths_that_patterns_stand_for_are_said_not_to_be_judged(world: World) -> None:
+    world.policies.grant("read", on_path="s3://b/x", to="bob")
+    draft = world.policies.draft().deny("read", on_path="s3://b/*", to="bob")
+    draft.grant("read", on_path="/home/{USER}", to="everyone")
+    found = world.policies.simulate(draft)
+    assert {effect.resource for effect in found.losses.examples} == {"s3://b/x"}
+    assert found.unjudged == ("paths that patterns stand for: /home/{USER}, s3://b/*",)
+    assert "Not judged: paths" in found.text
+
+
+def test_a_namespace_without_tables_is_judged(world: World) -> None:
+    draft = world.policies.draft().grant("create", on="lake.empty", to="bob", future=True)
+    assert (("bob",), "create", "lake.empty") in gains(world, draft)
+
+
+def test_a_policy_on_nothing_is_not_judged(world: World, offline: Policies) -> None:
+    draft = world.policies.draft().grant(
+        "select", on="lake.crm.later", to="bob", future=True, name="for later"
+    )
+    found = world.policies.simulate(draft)
+    assert found.changes_nothing
+    assert found.unjudged == ("policy `for later`: nothing that is known is under it",)
+    draft = offline.draft().grant("select", on="lake", to="everyone", future=True, name="all")
+    assert offline.simulate(draft).text.splitlines() == [
+        "Nobody's rights change.",
+        "Judged on 0 tables, for 4 users.",
+        "Not judged: tables that Spark hasn't met.",
+        "Not judged: policy `all`: nothing that is known is under it.",
+    ]
+
+
+# --- names and paths ------------------------------------------------------------------------------
+
+
+def test_what_begins_with_a_scheme_is_a_path(world: World) -> None:
+    grant = world.policies.grant("read", on_path="/srv/x", to="alice")
+    assert world.policies.explain("alice", "read", "file:/srv/x").policy == grant.id
+    assert "alice" in {one.principal for one in world.policies.who_can("read", "file:/srv/x/y")}
+
+
+def test_without_spark_the_step_to_an_unknown_table_can_be_taken(offline: Policies) -> None:
+    with pytest.raises(TableNotFoundError, match="--tables"):
+        offline.who_can("select", CUSTOMERS)
+    with pytest.raises(TableNotFoundError, match="future=True"):
+        offline.explain("alice", "select", CUSTOMERS)
+
+
+def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> None:
+    columns = {"1": "id", "2": "a.b", "3": "contact", "4": "contact.email"}
+    with world.store.write() as connection:
+        connection.execute(
+            sa.insert(known_tables).values(
+                identity="iceberg:1", since=0, catalog="spark_catalog", namespace="default",
+                table_name="events", columns=json.dumps(columns),
+            )
+        )  # fmt: skip
+    known = KnownTables(world.store)
+    for name in ("spark_catalog.default.events", "Spark_Catalog.Default.Events"):
+        assert known.kind_of(name.split(".")) == "table"
+        assert known.kind_of(name.split(".")[:2]) == "namespace"
+        assert [column for column, _ in known.columns(name)] == ["id", "a.b", "contact"]
+    offline = Policies(world.administration, known)
+    world.policies.grant("select", on="spark_catalog.default", to="bob")
+    found = offline.explain("bob", "select", "Spark_Catalog.Default.Events.`a.b`")
+    assert found.is_allowed
+    assert found.resource == "spark_catalog.default.events.`a.b`"
+    found = offline.explain("bob", "select", "spark_catalog.default.events.contact.email")
+    assert found.resource == "spark_catalog.default.events.contact.email"
+
+
+def test_effects_name_columns_as_sql_does(world: World) -> None:
+    world.tables.tables["lake.sales.orders"]["e-mail"] = "string"
+    world.policies.grant("select", on=ORDERS, to="bob")
+    draft = world.policies.draft().mask(ORDERS, "`e-mail`", "hash", to="bob")
+    (effect,) = world.policies.simulate(draft).masks.examples
+    assert effect.resource == f"{ORDERS}.`e-mail`"

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from iomete.cli.plans import plan_lines
+from iomete.governance import Policies
 from iomete.governance.as_code import PolicyTestVerdict
+from iomete.governance.known_tables import KnownTables
 from support.governed_world import World
 
 FILE = """\
@@ -109,3 +111,63 @@ def test_a_saved_plan_keeps_its_effects(world: World, files: Path, tmp_path: Pat
     plan = world.policies.plan(files)
     world.policies.save_plan(plan, tmp_path / "plan.json")
     assert world.policies.load_plan(tmp_path / "plan.json").effects == plan.effects
+
+
+def verdicts(policies: Policies, folder: Path, *tests: str) -> list[tuple[str, str]]:
+    """Return what tests of one principal on one table come to, and what was found."""
+    lines = "\n".join(f"  - {{principal: bob, on: lake.crm.customers, {test}}}" for test in tests)
+    (folder / "policies.yaml").write_text(f"policies: []\ntests:\n{lines}\n", "utf-8")
+    report = policies.test_files(folder)
+    return [(str(result.verdict), result.found) for result in report.results]
+
+
+ASKED = ("can: select, mask: false", "can: select, mask: true", "can: select, mask: hash")
+
+
+def test_a_table_without_masks_is_seen_as_it_is(world: World, files: Path) -> None:
+    found = [verdict for verdict, _ in verdicts(world.policies, files, *ASKED)]
+    assert found == ["passed", "failed", "failed"]
+
+
+def test_a_table_with_a_masked_column_has_a_mask(world: World, files: Path) -> None:
+    world.policies.mask("lake.crm.customers", "email", "hash", to="bob")
+    assert verdicts(world.policies, files, *ASKED) == [
+        ("failed", "allowed, mask `hash of email`"),
+        ("passed", "allowed, mask `hash of email`"),
+        ("failed", "allowed, mask `hash of email`"),
+    ]
+
+
+def test_a_table_whose_columns_are_all_masked_alike_has_that_mask(
+    world: World, files: Path
+) -> None:
+    world.policies.mask("lake.crm.customers", "*", "hash", to="bob")
+    found = [verdict for verdict, _ in verdicts(world.policies, files, *ASKED)]
+    assert found == ["failed", "passed", "passed"]
+
+
+def test_masks_of_hidden_columns_are_no_masks_of_their_table(world: World, files: Path) -> None:
+    world.policies.mask("lake.crm.customers", "email", "hash", to="bob")
+    world.policies.deny("select", on="lake.crm.customers", columns="email", to="bob")
+    assert verdicts(world.policies, files, ASKED[0])[0][0] == "passed"
+
+
+def test_a_grant_of_columns_is_one_on_a_table_that_is_not_known(world: World, files: Path) -> None:
+    unknown = Policies(world.administration, KnownTables(world.store))
+    assert verdicts(unknown, files, "can: select", "cannot: select") == [
+        ("passed", "allowed"),
+        ("failed", "allowed"),
+    ]
+    (grant,) = world.policies.list()
+    world.policies.delete(grant.id)
+    world.policies.grant("select", on="lake.crm.customers", columns=["email", "id"], to="bob")
+    world.policies.mask("lake.crm.customers", "e*", "hash", to="bob")
+    assert [found[0] for found in verdicts(unknown, files, "can: select", "cannot: select")] == [
+        "passed",
+        "failed",
+    ]
+    assert [found[0] for found in verdicts(unknown, files, *ASKED)] == [
+        "failed",
+        "passed",
+        "failed",
+    ]

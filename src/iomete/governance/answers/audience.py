@@ -7,6 +7,7 @@ users that the policies in question name, and one of each part is asked for.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.matching import Asked
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 
 _EVERYONE = str(EVERYONE)
+NAMED_USERS = 5
+"""How many of a set's users are named where it is put into words."""
 
 
 class Audience:
@@ -91,6 +94,12 @@ class Audience:
             lowest = users & -users
             yield self.names[lowest.bit_length() - 1]
             users ^= lowest
+
+    def listed(self, users: int) -> str:
+        """Return a set's first names in words, and how many more there are."""
+        names = list(islice(self.members(users), NAMED_USERS))
+        more = users.bit_count() - len(names)
+        return f"{', '.join(names)} and {more} more" if more else ", ".join(names)
 
     def first(self, users: int) -> str:
         """Return the first of a set that isn't empty."""

@@ -79,6 +79,7 @@ class Simulation:
     """What a change would do, from one version of governance on.
 
     `judged_tables` is how many tables there are, `judgements` how many answers were needed.
+    `unjudged` is what the change may do besides, in words: on what nobody lists.
     """
 
     gains: Effects
@@ -89,18 +90,17 @@ class Simulation:
     judged_tables: int
     judged_principals: int
     judgements: int = field(repr=False)
+    unjudged: tuple[str, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether nobody's rights change."""
+        """Whether nobody's rights change, on what was judged."""
         return not any(one.count for one in (self.gains, self.losses, self.masks, self.filters))
 
     @property
     def text(self) -> str:
         """All of it in words, over several lines."""
-        if self.changes_nothing:
-            return "Nobody's rights change."
-        lines = []
+        lines = ["Nobody's rights change."] if self.changes_nothing else []
         for name, found in (
             ("gain", self.gains),
             ("loss", self.losses),
@@ -113,6 +113,9 @@ class Simulation:
                     f"{_counted(found.resources, 'resource')}"
                 )
                 lines += [f"  {effect}" for effect in found.examples]
+        tables, users = self.judged_tables, self.judged_principals
+        lines.append(f"Judged on {_counted(tables, 'table')}, for {_counted(users, 'user')}.")
+        lines += [f"Not judged: {what}." for what in self.unjudged]
         return "\n".join(lines)
 
     def __str__(self) -> str:

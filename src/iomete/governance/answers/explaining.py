@@ -8,6 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iomete.access import Verdict
+from iomete.governance.answers.columns import (
+    DENIED_FIELD,
+    OTHER_COLUMNS,
+    AskedColumn,
+    Seen,
+    of_known_table,
+    of_unknown_table,
+    seen_by,
+)
 from iomete.governance.answers.explanation import (
     ColumnSeen,
     ConsideredPolicy,
@@ -91,26 +100,42 @@ class Explainer:
             columns: Those of a table that is read.
             column: The column of a struct's field, with which the field is seen.
         """
+        holder = parts[3] if column is None and len(parts) > 3 else column
+        name = written(parts, holder)
         if subject.is_admin:
-            return self._of_admin(subject, action, written(parts))
+            return self._of_admin(subject, action, name)
         if columns and action == "select":
-            return self._of_table(subject, parts, columns)
+            asked_for = of_known_table(self._evaluator.about(parts), columns)
+            return self._of_table(subject, parts, asked_for)
         asked = parts if column is None else (*parts[:3], column)
+        is_read = action == "select" and len(parts) > 2
+        seen = None
+        if is_read and len(parts) > 3:
+            seen = seen_by(self._evaluator, subject, parts[:3], parts[3], column)
         found = self._evaluator.decide(subject, action, asked)
         above = self._evaluator.denied_above(subject, action, asked)
-        is_read = action == "select" and len(parts) > 2
         return Explanation(
             principal=subject.name,
             action=action,
-            resource=written(parts),
+            resource=name,
             verdict=_verdict(found),
-            reason=self._reason(subject, action, written(parts), found, is_above=found == above),
+            reason=self._reason(subject, action, name, found, is_above=found == above),
             policy=found.policy_id,
             policies=self._considered(subject, action, asked, found),
-            mask=self._mask(subject, parts) if is_read and len(parts) > 3 else None,
+            mask=None if seen is None else self._mask(subject, seen),
             filter=self._filter(subject, parts[:3]) if is_read else None,
             version=self._evaluator.version,
         )
+
+    def explain_unknown(self, subject: Subject, table: Parts) -> Explanation:
+        """Explain reading a table whose columns aren't known.
+
+        Its columns are those that policies and tags name, patterns as they are written, and `*` for
+        all others.
+        """
+        if subject.is_admin:
+            return self._of_admin(subject, "select", written(table))
+        return self._of_table(subject, table, of_unknown_table(self._evaluator.about(table), table))
 
     def explain_path(self, subject: Subject, action: str, path: str) -> Explanation:
         """Explain whether an action is granted on a path and all below it."""
@@ -137,71 +162,70 @@ class Explainer:
 
     # --- tables ----------------------------------------------------------------------------------
 
-    def _of_table(self, subject: Subject, table: Parts, columns: Sequence[str]) -> Explanation:
-        seen = [self._column(subject, table, column) for column in columns]
-        visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
-        hidden = [column.column for column in seen if column.verdict is Verdict.DENIED]
-        masked = [column.column for column in visible if column.mask]
-        deciding = {column.policy for column in seen if column.policy is not None}
+    def _of_table(
+        self, subject: Subject, table: Parts, asked: Sequence[AskedColumn]
+    ) -> Explanation:
+        seen = self._columns(subject, table, asked)
         considered: dict[int, ConsideredPolicy] = {}
-        for column in columns:
-            parts = (*table, column.lower())
-            found = self._decide_column(subject, parts)
+        for name in [one.name for one in asked if one.column is None]:
+            parts = (*table, name)
+            found = self._evaluator.decide(subject, "select", parts)
             for one in self._considered(subject, "select", parts, found):
                 known = considered.get(one.id)
                 if known is None or one.outcome is Outcome.DECIDES:
                     considered[one.id] = one
-        name = written(table)
-        if not visible:
-            reason = f"`{subject.name}` may not select from `{name}`: no column of it is granted."
-            denied = next((c for c in considered.values() if c.says == "denies"), None)
-            if denied is not None:
-                reason = f"`{subject.name}` may not select from `{name}`: {denied}."
-        else:
-            reason = f"`{subject.name}` may select from `{name}`, by {_policies(deciding)}"
-            reason += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
-            reason += f"; masked: {', '.join(masked)}." if masked else "."
+        listed = _sorted(considered.values())
+        deciding = {column.policy for column in seen if column.policy is not None}
+        is_allowed = any(column.verdict is Verdict.ALLOWED for column in seen)
         return Explanation(
             principal=subject.name,
             action="select",
-            resource=name,
-            verdict=Verdict.ALLOWED if visible else Verdict.DENIED,
-            reason=reason,
+            resource=written(table),
+            verdict=Verdict.ALLOWED if is_allowed else Verdict.DENIED,
+            reason=_reason_of_table(subject, written(table), seen, listed),
             policy=next(iter(deciding)) if len(deciding) == 1 else None,
-            policies=_sorted(considered.values()),
+            policies=listed,
             filter=self._filter(subject, table),
-            columns=tuple(seen),
+            columns=seen,
             version=self._evaluator.version,
         )
 
-    def _column(self, subject: Subject, table: Parts, column: str) -> ColumnSeen:
-        parts = (*table, column.lower())
-        found = self._decide_column(subject, parts)
-        return ColumnSeen(
-            column=column,
-            verdict=_verdict(found),
-            policy=found.policy_id,
-            mask=self._mask(subject, parts),
-        )
+    def _columns(
+        self, subject: Subject, table: Parts, asked: Iterable[AskedColumn]
+    ) -> tuple[ColumnSeen, ...]:
+        """Return how columns are seen, and fields of theirs that are seen otherwise than they."""
+        seen: dict[str, ColumnSeen] = {}
+        for one in asked:
+            found = self._column(subject, table, one)
+            is_visible = found.verdict is Verdict.ALLOWED
+            if one.column is None or (is_visible and found.mask != seen[one.column].mask):
+                seen[one.name] = found
+        return tuple(seen.values())
 
-    def _decide_column(self, subject: Subject, parts: Parts) -> Access:
-        above = self._evaluator.denied_above(subject, "select", parts)
-        return above or self._evaluator.access(subject, "select", parts)
+    def _column(self, subject: Subject, table: Parts, asked: AskedColumn) -> ColumnSeen:
+        found = seen_by(self._evaluator, subject, table, asked.name, asked.column)
+        return ColumnSeen(
+            column=asked.shown,
+            verdict=_verdict(found.access),
+            policy=found.access.policy_id if found.denial is None else found.denial.id,
+            mask=self._mask(subject, found),
+        )
 
     # --- masks and filters -----------------------------------------------------------------------
 
-    def _mask(self, subject: Subject, parts: Parts) -> ShownAs | None:
-        denial = self._evaluator.access(subject, "select", parts)
-        if "." in parts[3] and denial.is_denied and denial.policy is not None:
-            policy = denial.policy  # a field that is denied is null in its struct
+    def _mask(self, subject: Subject, seen: Seen) -> ShownAs | None:
+        if seen.denial is not None:
             return ShownAs(
-                expression="MASK_NULL", type="MASK_NULL", policy=policy.id, name=policy.name
+                expression=DENIED_FIELD,
+                type=DENIED_FIELD,
+                policy=seen.denial.id,
+                name=seen.denial.name,
             )
-        rule = self._evaluator.mask(subject, parts)
-        found = mask_in_force(rule)
-        if rule is None or found is None:
+        if seen.shown_by is None:
             return None
-        return self._shown(rule, subject, parts, found.type, found.text)
+        rule, parts = seen.shown_by
+        found = mask_in_force(rule)
+        return None if found is None else self._shown(rule, subject, parts, found.type, found.text)
 
     def _filter(self, subject: Subject, table: Parts) -> ShownAs | None:
         rule = self._evaluator.row_filter(subject, table)
@@ -396,11 +420,19 @@ class Explainer:
         return f"`{way[-1]}`, by way of {', '.join(way[1:-1])}"
 
 
-def written(parts: Parts) -> str:
-    """Return a resource's full name from its parts as policies have them."""
+def written(parts: Parts, column: str | None = None) -> str:
+    """Return a resource's full name from its parts as policies have them.
+
+    Args:
+        parts: Of the resource.
+        column: The column that it is, or is in as a field; unset: what is before the first dot.
+    """
     if len(parts) < 2:
         return quote_parts(parts)
     path = parts[3].split(".") if len(parts) > 3 else []
+    if len(parts) > 3 and column is not None:
+        field = parts[3].removeprefix(column).removeprefix(".")
+        path = [column, *(field.split(".") if field else ())]
     return quote_parts((parts[0], *parts[1].split("."), *parts[2:3], *path))
 
 
@@ -423,6 +455,41 @@ def _silence(policy: CompiledPolicy, action: str, subject: Subject, owner: str |
     return f"it isn't for `{subject.name}`"
 
 
+def _reason_of_table(
+    subject: Subject,
+    name: str,
+    seen: Sequence[ColumnSeen],
+    considered: Sequence[ConsideredPolicy],
+) -> str:
+    """Say which columns of a table somebody reads, and by which policies; and which not."""
+    visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
+    if not visible:
+        denied = next((policy for policy in considered if policy.says == "denies"), None)
+        why = "no column of it is granted" if denied is None else str(denied)
+        return f"`{subject.name}` may not select from `{name}`: {why}."
+    denying = {
+        column.policy for column in seen if column.mask and column.policy == column.mask.policy
+    }
+    granting = {column.policy for column in visible} - {None} - denying
+    hidden = [_hidden(column) for column in seen if column.verdict is Verdict.DENIED]
+    masked = [column.column for column in visible if column.mask]
+    start = f"`{subject.name}` may select"
+    if any(column.column == OTHER_COLUMNS for column in seen) and OTHER_COLUMNS not in {
+        column.column for column in visible
+    }:
+        names = ", ".join(column.column for column in visible)
+        told = f"{start} some columns of `{name}`, by {_policies(granting)}: {names}"
+    else:
+        told = f"{start} from `{name}`, by {_policies(granting)}"
+        told += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
+    return f"{told}; masked: {', '.join(masked)}." if masked else f"{told}."
+
+
+def _hidden(column: ColumnSeen) -> str:
+    by = "" if column.policy is None else f" (by policy {column.policy})"
+    return f"{column.column}{by}"
+
+
 def _verdict(found: Access) -> Verdict:
     return Verdict.ALLOWED if found.is_allowed else Verdict.DENIED
 
@@ -432,6 +499,6 @@ def _sorted(policies: Iterable[ConsideredPolicy]) -> tuple[ConsideredPolicy, ...
     return tuple(sorted(policies, key=lambda policy: rank[policy.outcome]))
 
 
-def _policies(ids: Iterable[int]) -> str:
-    listed = ", ".join(map(str, sorted(ids)))
+def _policies(ids: Iterable[int | None]) -> str:
+    listed = ", ".join(map(str, sorted(one for one in ids if one is not None)))
     return f"policy {listed}" if "," not in listed else f"policies {listed}"

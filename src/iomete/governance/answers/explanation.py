@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iomete.access import Verdict
+from iomete.governance.evaluator import Said
 
 
 class Outcome(StrEnum):
@@ -59,6 +60,11 @@ class ConsideredPolicy:
     through: tuple[str, ...] = ()
     tags: tuple[TagPath, ...] = ()
 
+    @property
+    def grants(self) -> bool:
+        """Whether it grants what was asked about to the principal."""
+        return self.says == Said.GRANTS
+
     def __str__(self) -> str:
         return f"policy {self.id} `{self.name}` {self.outcome}: {self.why}"
 
@@ -97,6 +103,9 @@ class Explanation:
     resource: the one that decided first, then those for the principal, in the order that they are
     asked in. `mask` is that of a column, `filter` that of its table, for `select`. `columns` are
     those of a table, in its order. `version` is the one of governance that was asked.
+
+    Of an event of the audit trail, `notes` tell what it is explained by, and `differs` what the
+    event recorded otherwise, in words.
     """
 
     principal: str
@@ -110,6 +119,8 @@ class Explanation:
     filter: ShownAs | None = None
     columns: tuple[ColumnSeen, ...] = ()
     version: int = 0
+    notes: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def is_allowed(self) -> bool:
@@ -126,6 +137,8 @@ class Explanation:
     def text(self) -> str:
         """All of it in words, over several lines."""
         lines = [self.reason]
+        lines += [f"  {note}" for note in self.notes]
+        lines += [f"  the event differs: {difference}" for difference in self.differs]
         if self.mask is not None:
             lines.append(f"  masked: {self.mask.expression} by policy {_named(self.mask)}")
         if self.filter is not None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience
+from iomete.governance.answers.columns import column_of, seen_by
 from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
-from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS
+from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
+from iomete.governance.evaluator.matching import Match
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator.decisions import AboutTable
     from iomete.governance.evaluator.resource_names import Parts
 
-_ANY_COLUMN = "\x01any"
 _FIRST_OF_USERS = 100
+_NAMED_COLUMNS = 5
 _BUILT_IN = frozenset({str(ADMIN), str(AUDITOR), str(EVERYONE)})
 
 
@@ -42,7 +46,7 @@ class FindingKind(StrEnum):
     OVER_BROAD = "over-broad"
     """A grant of much to many: everyone in a whole catalog, or all rights in it."""
     UNMASKED_TAG = "unmasked tag"
-    """A column has a tag, somebody reads it, and no mask is on the column or the tag."""
+    """Somebody reads a tagged column, or columns of a tagged table, as they are."""
     ORPHANED_PRINCIPAL = "orphaned principal"
     """A group or role without members, or a user whom nothing reaches."""
 
@@ -65,12 +69,37 @@ class Finding:
         return f"{self.kind}: {self.message}"
 
 
-def find_findings(book: PolicyBook, metadata: Metadata, moment: datetime) -> list[Finding]:
+def find_findings(
+    book: PolicyBook, metadata: Metadata, moment: datetime, *, knows_all_tables: bool = True
+) -> list[Finding]:
     """Return what is wrong, or may be, with what is in force at a moment.
+
+    Args:
+        book: All policies.
+        metadata: What exists.
+        moment: In UTC.
+        knows_all_tables: Whether what `metadata` doesn't list doesn't exist; if it may, no policy
+            is said to be on nothing.
 
     Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
     """
-    return list(_Inspection(book, metadata, moment).findings())
+    found = _Inspection(book, metadata, moment, knows_all_tables=knows_all_tables)
+    return list(found.findings())
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Who reads a tagged column, or columns of a tagged table, as they are.
+
+    `columns` are those of a table, empty for a tagged column; `excepting` are the policies that
+    show it so to some of the users, although there is a mask.
+    """
+
+    tag: str
+    column: str | None
+    users: int
+    columns: tuple[str, ...]
+    excepting: frozenset[int]
 
 
 class _Uses:
@@ -84,15 +113,18 @@ class _Uses:
 
 
 class _Inspection:
-    def __init__(self, book: PolicyBook, metadata: Metadata, moment: datetime) -> None:
+    def __init__(
+        self, book: PolicyBook, metadata: Metadata, moment: datetime, *, knows_all_tables: bool
+    ) -> None:
         self._book = book
+        self._knows_all_tables = knows_all_tables
         self._moment = moment
         self._evaluator = book.at(moment)
         self._metadata = metadata
         self._audience = Audience(book.contents)
         self._uses: dict[int, _Uses] = defaultdict(_Uses)
         self._unmasked: list[Finding] = []
-        self._judged: set[tuple[object, ...]] = set()
+        self._judged: dict[tuple[object, ...], list[_Raw]] = {}
 
     def findings(self) -> Iterator[Finding]:
         for name in self._metadata.list_tables():
@@ -109,15 +141,15 @@ class _Inspection:
         for policy_id in about.policies:
             self._uses[policy_id].is_on_something = True
         columns = columns_in_question(about, self._metadata, name)
-        self._look_for_unmasked(about, table)
         key: tuple[object, ...] = (about.signature, columns, evaluator.owner_of(table))
         if any(policy.fills_names for policy in about.policies.values()):
             key = (*key, table)
-        if key in self._judged:
-            return
-        self._judged.add(key)
-        for users in parts_of_audience(evaluator, self._audience, about, table):
-            self._judge(self._audience.first(users), table, columns)
+        if key not in self._judged:
+            parts = parts_of_audience(evaluator, self._audience, about, table)
+            for users in parts:
+                self._judge(self._audience.first(users), table, columns)
+            self._judged[key] = list(self._read_raw(about, table, columns, parts))
+        self._unmasked += [self._unmasked_tag(table, raw) for raw in self._judged[key]]
 
     def _judge(self, name: str, table: Parts, columns: Sequence[str]) -> None:
         """Note which policies decide for a user, and which would but for those."""
@@ -126,7 +158,7 @@ class _Inspection:
         if subject is None:
             return
         owner = evaluator.owner_of(table)
-        questions = [("select", (*table, _real(column))) for column in columns]
+        questions = [("select", (*table, real(column))) for column in columns]
         questions += [(action, table) for action in ACTIONS_BUT_SELECT]
         for action, parts in questions:
             found = evaluator.decide(subject, action, parts)
@@ -143,7 +175,7 @@ class _Inspection:
                     uses = self._uses[policy.id]
                     (uses.agreeing if said is found.said else uses.beating).add(found.policy.id)
         for kind, places in (
-            (PolicyType.MASK, [(*table, _real(column)) for column in columns]),
+            (PolicyType.MASK, [(*table, real(column)) for column in columns]),
             (PolicyType.ROW_FILTER, [table]),
         ):
             for parts in places:
@@ -170,35 +202,59 @@ class _Inspection:
             uses = self._uses[policy.id]
             (uses.agreeing if same else uses.beating).add(rule.policy.id)
 
-    def _look_for_unmasked(self, about: AboutTable, table: Parts) -> None:
+    def _read_raw(
+        self, about: AboutTable, table: Parts, columns: Sequence[str], parts: Sequence[int]
+    ) -> Iterator[_Raw]:
+        """Give each tag of a table or its columns with those who read it as it is."""
+        if not about.tags:
+            return
+        raw = {column: self._reads_raw(table, column, columns, parts) for column in columns}
         for carried in about.tags:
-            if len(carried.on) < 4 or carried.on[:3] != table:
-                continue
-            masks = [
-                policy
-                for policy in about.policies.values()
-                if policy.kind is PolicyType.MASK
-                and (policy.is_on_tag(carried.tag) or _names_column(policy, carried.on))
-            ]
-            if not masks and self._is_read(carried.on):
-                name = written(carried.on)
-                self._unmasked.append(
-                    Finding(
-                        kind=FindingKind.UNMASKED_TAG,
-                        subject=name,
-                        message=f"`{name}` has tag `{carried.tag}`, users read it, and no mask is "
-                        "on the column or the tag.",
-                    )
-                )
+            if carried.match is Match.BELOW and len(carried.on) > len(table):
+                column = carried.on[len(table)]
+                users, excepting = raw.get(column, (0, frozenset()))
+                if users:
+                    yield _Raw(carried.tag, column, users, (), excepting)
+            else:
+                read = {column: found for column, found in raw.items() if found[0]}
+                if read:
+                    users = reduce(or_, (found[0] for found in read.values()))
+                    excepting = frozenset().union(*(found[1] for found in read.values()))
+                    yield _Raw(carried.tag, None, users, tuple(read), excepting)
 
-    def _is_read(self, column: Parts) -> bool:
+    def _reads_raw(
+        self, table: Parts, column: str, columns: Sequence[str], parts: Sequence[int]
+    ) -> tuple[int, frozenset[int]]:
+        """Return who reads a column as it is, and the policies that make an exception of them."""
         evaluator = self._evaluator
-        about = evaluator.about(column[:3])
-        for users in parts_of_audience(evaluator, self._audience, about, column[:3]):
+        readers = 0
+        excepting: set[int] = set()
+        for users in parts:
             subject = evaluator.subject(self._audience.first(users))
-            if subject is not None and evaluator.decide(subject, "select", column).is_allowed:
-                return True
-        return False
+            if subject is None:
+                continue
+            seen = seen_by(evaluator, subject, table, real(column), column_of(column, columns))
+            if seen.is_visible and seen.mask is None:
+                readers |= users
+                excepting |= set() if seen.rule is None else {seen.rule.policy.id}
+        return readers, frozenset(excepting)
+
+    def _unmasked_tag(self, table: Parts, raw: _Raw) -> Finding:
+        name = written(table if raw.column is None else (*table, raw.column))
+        who = self._audience.listed(raw.users)
+        verb = "reads" if raw.users.bit_count() == 1 else "read"
+        what = "it as it is"
+        if raw.columns:
+            what = f"columns of it as they are: {', '.join(raw.columns[:_NAMED_COLUMNS])}"
+            what += ", …" if len(raw.columns) > _NAMED_COLUMNS else ""
+        ids = tuple(sorted(raw.excepting))
+        by = f" (excepted by policy {', '.join(map(str, ids))})" if ids else ""
+        return Finding(
+            kind=FindingKind.UNMASKED_TAG,
+            subject=name,
+            message=f"`{name}` has tag `{raw.tag}`, and {who} {verb} {what}{by}.",
+            others=ids,
+        )
 
     # --- policies ---------------------------------------------------------------------------------
 
@@ -226,6 +282,8 @@ class _Inspection:
         is_above = any(0 < len(one.levels) < 3 for one in policy.resources)
         is_asleep = policy not in self._evaluator.policies
         if is_on_paths or is_above or is_asleep or self._uses[policy.id].is_on_something:
+            return None
+        if not self._knows_all_tables:
             return None
         return "no table or view that exists is under it"
 
@@ -318,16 +376,3 @@ def _reaches_further(policy: CompiledPolicy) -> bool:
         )
         and not policy.is_tagged
     )
-
-
-def _names_column(policy: CompiledPolicy, column: Parts) -> bool:
-    return any(
-        len(resources.levels) > 3
-        and resources.may_be_on(column[:3])
-        and resources.levels[3].may_match(column[3])
-        for resources in policy.resources
-    )
-
-
-def _real(column: str) -> str:
-    return _ANY_COLUMN if column == OTHER_COLUMNS else column

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, fields_in
 from iomete.governance.answers.explaining import written
-from iomete.governance.answers.sight import OTHER_COLUMNS, Sight, sight_of, told_apart
+from iomete.governance.answers.explanation import Outcome
+from iomete.governance.answers.sight import Sight, sight_of, told_apart
 from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from iomete.governance.answers.audience import Audience
     from iomete.governance.answers.explaining import Explainer
-    from iomete.governance.answers.explanation import ShownAs
+    from iomete.governance.answers.explanation import Explanation, ShownAs
     from iomete.governance.answers.metadata import Metadata
     from iomete.governance.evaluator import Evaluator, Subject
     from iomete.governance.evaluator.decisions import AboutTable
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 class Holder:
     """A user who may do something: by which policy and by way of what, and what of it they see.
 
-    `policy` is the id of the policy that grants it. `through` begins with the user, and ends with
-    whom the policy names; for an admin with the role `admin`.
+    `policy` is the id of the policy that grants it, of a table the first that grants columns.
+    `through` begins with the user, and ends with whom the policy names; for an admin with the role
+    `admin`.
     """
 
     principal: str
@@ -42,7 +46,8 @@ class Right:
     """What a user may do with one table or view.
 
     `columns` are the columns that policies or tags name and that the user sees, by the mask of each
-    (None: as it is); `*` stands for all others. `filter` is the predicate of the rows they see.
+    (None: as it is), fields of structs by their paths; `*` stands for all others. `filter` is the
+    predicate of the rows that they see.
     """
 
     resource: str
@@ -52,31 +57,26 @@ class Right:
 
 
 def holders_of(
-    explainer: Explainer, evaluator: Evaluator, action: str, parts: Parts, columns: Sequence[str]
+    explainer: Explainer,
+    evaluator: Evaluator,
+    action: str,
+    parts: Parts,
+    columns: Sequence[str],
+    column: str | None = None,
 ) -> list[Holder]:
     """Return the users who may do something with a resource, sorted by name.
 
-    For `select` on a table it is enough to see one of its columns.
+    For `select` on a table it is enough to see one of its `columns`; `column` is that of a field.
     """
+    asked = parts if column is None else (*parts[:3], column)
     found = []
     for name in sorted(evaluator.contents.users):
         subject = evaluator.subject(name)
-        if subject is None or not _may(evaluator, subject, action, parts, columns):
+        if subject is None or not _may(evaluator, subject, action, asked, columns):
             continue
-        explained = explainer.explain(subject, action, parts, columns=columns)
-        through = explained.policies[0].through if explained.policies else ()
-        if subject.is_admin:
-            through = evaluator.contents.memberships.path(name, "role:admin")
-        found.append(
-            Holder(
-                principal=name,
-                policy=explained.policy,
-                through=through,
-                reason=explained.reason,
-                mask=explained.mask,
-                filter=explained.filter,
-            )
-        )
+        explained = explainer.explain(subject, action, parts, columns=columns, column=column)
+        holder = _holder(evaluator, subject, explained)
+        found.append(replace(holder, mask=explained.mask, filter=explained.filter))
     return found
 
 
@@ -89,16 +89,24 @@ def holders_of_path(
         subject = evaluator.subject(name)
         if subject is not None and evaluator.is_path_allowed(name, action, path):
             explained = explainer.explain_path(subject, action, path)
-            through = explained.policies[0].through if explained.policies else ()
-            found.append(
-                Holder(
-                    principal=name,
-                    policy=explained.policy,
-                    through=through,
-                    reason=explained.reason,
-                )
-            )
+            found.append(_holder(evaluator, subject, explained))
     return found
+
+
+def _holder(evaluator: Evaluator, subject: Subject, explained: Explanation) -> Holder:
+    """Return somebody who may do something, with the first policy that grants it."""
+    granting = next(
+        (one for one in explained.policies if one.outcome is Outcome.DECIDES and one.grants), None
+    )
+    through = () if granting is None else granting.through
+    if subject.is_admin:
+        through = evaluator.contents.memberships.path(subject.name, str(ADMIN))
+    return Holder(
+        principal=subject.name,
+        policy=explained.policy if granting is None else granting.id,
+        through=through,
+        reason=explained.reason,
+    )
 
 
 def rights_of(evaluator: Evaluator, subject: Subject, metadata: Metadata) -> list[Right]:
@@ -136,12 +144,21 @@ def rights_of(evaluator: Evaluator, subject: Subject, metadata: Metadata) -> lis
 def columns_in_question(
     about: AboutTable, metadata: Metadata, name: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the columns of a table that may be decided differently, and `*` for the others."""
-    if about.has_column_patterns:
-        there = metadata.columns_of(name)
-        if there is not None:
-            return tuple(column.lower() for column in there)
-    return (*about.columns, OTHER_COLUMNS)
+    """Return the columns of a table that may be decided differently, and `*` for the others.
+
+    With them are the fields of structs that policies and tags name, and the columns of these.
+    """
+    dotted = [column for column in about.columns if "." in column]
+    there = metadata.columns_of(name) if about.has_column_patterns or dotted else None
+    if there is not None:
+        columns = {column.lower(): None for column in there}
+        if about.has_column_patterns:
+            return (*columns, *fields_in(about.columns, columns))
+        holding = [column_of(one, columns) for one in fields_in(dotted, columns)]
+    else:
+        holding = [one.split(".", 1)[0] for one in dotted]
+    named = dict.fromkeys((*about.columns, *(one for one in holding if one is not None)))
+    return (*sorted(named), OTHER_COLUMNS)
 
 
 def parts_of_audience(

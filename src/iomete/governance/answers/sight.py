@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, seen_by
+from iomete.governance.evaluator.matching import ANY_NAME
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
-from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
+from iomete.governance.evaluator.reading import filter_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
-OTHER_COLUMNS = "*"
-"""Stands for every column of a table that no policy and no tag singles out."""
-_ANY_COLUMN = "\x01any"
 ACTIONS_BUT_SELECT = tuple(action for action in TABLE_ACTIONS if action != "select")
 
 
@@ -25,7 +24,8 @@ ACTIONS_BUT_SELECT = tuple(action for action in TABLE_ACTIONS if action != "sele
 class Sight:
     """What a user may do with a table.
 
-    `columns` are those that they see, with the mask of each (None: as it is); `filter` is the
+    `columns` are those that they see, and fields of them by their paths, with the mask of each
+    (None: as it is); `filter` is the
     predicate of the rows that they see.
     """
 
@@ -35,6 +35,11 @@ class Sight:
 
 
 NOTHING = Sight(columns={})
+
+
+def real(column: str) -> str:
+    """Return the name of a column to be asked about; for all others, one that nobody names."""
+    return ANY_NAME if column == OTHER_COLUMNS else column
 
 
 def sight_of(
@@ -50,7 +55,8 @@ def sight_of(
         evaluator: What decides.
         subject: The user; None for one who has no rights.
         table: Catalog, namespace, table.
-        columns: The columns that are asked about, in lower case, or `OTHER_COLUMNS`.
+        columns: The columns that are asked about, in lower case, or `OTHER_COLUMNS`; and fields of
+            these, by their paths.
         actions: The actions that are asked about, besides `select`.
     """
     if subject is None:
@@ -58,16 +64,16 @@ def sight_of(
     if subject.is_admin:
         return Sight(actions=frozenset(actions), columns=dict.fromkeys(columns))
     seen: dict[str, str | None] = {}
+    there = frozenset(columns)
     for column in columns:
-        parts = (*table, _ANY_COLUMN if column == OTHER_COLUMNS else column)
-        if evaluator.decide(subject, "select", parts).is_allowed:
-            mask = mask_in_force(evaluator.mask(subject, parts))
-            seen[column] = None if mask is None else mask.text
-    found = filter_in_force(evaluator.row_filter(subject, table)) if seen else None
+        found = seen_by(evaluator, subject, table, real(column), column_of(column, there))
+        if found.is_visible:
+            seen[column] = found.mask
+    rows = filter_in_force(evaluator.row_filter(subject, table)) if seen else None
     return Sight(
         actions=frozenset(a for a in actions if evaluator.decide(subject, a, table).is_allowed),
         columns=seen,
-        filter=None if found is None else found.predicate,
+        filter=None if rows is None else rows.predicate,
     )
 
 

@@ -7,39 +7,55 @@ policies of a table mention, tables by the policies, tags and owners that count 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named, split
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_text, fields_in
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
 from iomete.governance.answers.explaining import written
+from iomete.governance.answers.path_changes import (
+    is_on_paths,
+    open_paths,
+    paths_in_question,
+)
 from iomete.governance.answers.rights import columns_in_question
 from iomete.governance.answers.sight import (
     ACTIONS_BUT_SELECT,
-    OTHER_COLUMNS,
     Sight,
     sight_of,
 )
+from iomete.governance.evaluator.matching import has_token, is_wild
 from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from iomete.governance.answers.metadata import Metadata
     from iomete.governance.evaluator import CompiledPolicy, Evaluator
     from iomete.governance.evaluator.decisions import AboutTable
+    from iomete.governance.evaluator.matching import Values
     from iomete.governance.evaluator.resource_names import Parts
 
 _EXAMPLES = 100
 _EXAMPLE_NAMES = 5
 
 
-def simulate(before: Evaluator, after: Evaluator, metadata: Metadata) -> Simulation:
+def simulate(
+    before: Evaluator, after: Evaluator, metadata: Metadata, *, knows_all_tables: bool = True
+) -> Simulation:
     """Return what changes for whom, if `after` decides instead of `before`.
+
+    Args:
+        before: What decides.
+        after: What would decide.
+        metadata: What exists.
+        knows_all_tables: Whether what `metadata` doesn't list doesn't exist.
 
     Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
     """
-    return _Comparison(before, after, metadata).made()
+    return _Comparison(before, after, metadata).made(knows_all_tables=knows_all_tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +100,15 @@ class _Comparison:
         self._gathered: dict[EffectKind, _Gathered] = defaultdict(_Gathered)
         self._known: dict[tuple[object, ...], list[_Change]] = {}
         self._judgements = 0
+        self._touched: set[int] = set()
+        self._of_unknown_columns: set[Parts] = set()
 
-    def made(self) -> Simulation:
+    def made(self, *, knows_all_tables: bool) -> Simulation:
         tables = [tuple(name) for name in self._metadata.list_tables()]
         for name in tables:
             table = table_parts(name)
             self._gather(table, self._changes_of(name, table))
-        for parts in _containers(tables):
+        for parts in _containers(tables, (*self._before.policies, *self._after.policies)):
             self._gather(parts, self._changes_of_container(parts))
         self._gather_paths()
         return Simulation(
@@ -102,7 +120,22 @@ class _Comparison:
             judged_tables=len(tables),
             judged_principals=len(self._was.names),
             judgements=self._judgements,
+            unjudged=tuple(self._unjudged(knows_all_tables=knows_all_tables)),
         )
+
+    def _unjudged(self, *, knows_all_tables: bool) -> Iterator[str]:
+        """Give in words what the change may do that can't be told."""
+        if not knows_all_tables:
+            yield "tables that Spark hasn't met"
+        for policy_id, versions in sorted(self._changed.items()):
+            if policy_id not in self._touched and not is_on_paths(versions[-1]):
+                yield f"policy `{versions[-1].name}`: nothing that is known is under it"
+        if self._of_unknown_columns:
+            count = len(self._of_unknown_columns)
+            yield f"columns that patterns stand for, of {count} tables whose columns aren't known"
+        changed = [policy for versions in self._changed.values() for policy in versions]
+        if paths := open_paths(changed):
+            yield f"paths that patterns stand for: {', '.join(paths)}"
 
     # --- whom and what it can touch ---------------------------------------------------------------
 
@@ -114,10 +147,19 @@ class _Comparison:
                 moved |= self._was.bit_of(name)
         return moved
 
+    def _keys_of_moved(self) -> set[str]:
+        """Return the groups and roles that users are in who weren't, or are no longer."""
+        found: set[str] = set()
+        for name in self._was.members(self._moved):
+            nothing: frozenset[str] = frozenset()
+            found |= self._was.keys.get(name, nothing) ^ self._is.keys.get(name, nothing)
+        return found
+
     def _affected(
         self, policies: Mapping[int, CompiledPolicy], owners: Sequence[str | None]
     ) -> int:
         affected = self._moved
+        self._touched |= policies.keys() & self._changed.keys()
         for policy_id in policies.keys() & self._changed.keys():
             for policy in self._changed[policy_id]:
                 for audience in (self._was, self._is):
@@ -130,9 +172,8 @@ class _Comparison:
     def _changes_of(self, name: Sequence[str], table: Parts) -> list[_Change]:
         was, now = self._before.about(table), self._after.about(table)
         owners = (self._before.owner_of(table), self._after.owner_of(table))
-        if was.tags == now.tags and owners[0] == owners[1]:
-            affected = self._affected({**was.policies, **now.policies}, owners)
-        else:
+        affected = self._affected({**was.policies, **now.policies}, owners)
+        if was.tags != now.tags or owners[0] != owners[1]:
             affected = self._was.everyone | self._is.everyone
         if not affected:
             return []
@@ -149,7 +190,10 @@ class _Comparison:
         one = columns_in_question(was, self._metadata, name)
         other = columns_in_question(now, self._metadata, name)
         if OTHER_COLUMNS not in one or OTHER_COLUMNS not in other:  # the table's real columns
-            return one if OTHER_COLUMNS not in one else other
+            real = one if OTHER_COLUMNS not in one else other
+            return tuple(dict.fromkeys((*real, *fields_in((*one, *other), real))))
+        if was.has_column_patterns or now.has_column_patterns:
+            self._of_unknown_columns.add(tuple(name))
         return (*dict.fromkeys((*one[:-1], *other[:-1])), OTHER_COLUMNS)
 
     def _compare(
@@ -167,7 +211,8 @@ class _Comparison:
             now = self._sight(self._after, self._is, users, table, columns, actions)
             for difference in _differences(was, now):
                 found[difference] |= users
-        return [_Change(difference, users) for difference, users in found.items()]
+        there = frozenset(columns)
+        return [_Change(_named(difference, there), users) for difference, users in found.items()]
 
     def _sets(
         self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
@@ -221,9 +266,9 @@ class _Comparison:
             for evaluator in (self._before, self._after)
             for policy in evaluator.about_container(parts)
         }
-        affected = self._affected(policies, (None,))
         actions = self._actions(policies.values())
-        if not affected or not actions:
+        affected = self._affected(policies, (None,)) if actions else 0
+        if not affected:
             return []
         listed = tuple(
             policy
@@ -233,30 +278,42 @@ class _Comparison:
         return self._compare(parts, (), listed, affected, (None,))
 
     def _gather_paths(self) -> None:
-        """Compare paths that changed policies name; what there is below them nobody lists."""
-        on_paths = {
-            value: None
-            for policies in self._changed.values()
-            for policy in policies
-            for resources in policy.document_resources
-            for value in resources.get("path", {}).get("values", ())
-            if "{" not in value and "*" not in value and "?" not in value
-        }
-        everyone = self._was.everyone | self._is.everyone | self._was.admins | self._is.admins
-        for path in on_paths:
+        """Compare the paths that policies name, where they can be decided otherwise."""
+        policies = [
+            policy
+            for policy in (*self._before.policies, *self._after.policies)
+            if is_on_paths(policy)
+        ]
+        changed = [
+            policy
+            for versions in self._changed.values()
+            for policy in versions
+            if is_on_paths(policy)
+        ]
+        users = self._moved
+        for policy in changed:
+            users |= self._was.of_policy(policy) | self._is.of_policy(policy)
+        parts = split(users, self._sets(policies, (), (None,)))
+        if any(policy.fills_names for policy in policies):
+            parts = [self._was.bit_of(name) for name in self._was.members(users)]
+        moved = self._keys_of_moved()
+        meant = [policy for policy in policies if policy.denies_all_else or policy.keys & moved]
+        whole = str(ADMIN) in moved
+        for path in paths_in_question(policies, [*changed, *meant], all_paths=whole):
             for action in ("read", "write"):
-                gained = lost = 0
-                for name in self._was.members(everyone):
-                    before = self._before.is_path_allowed(name, action, path)
-                    after = self._after.is_path_allowed(name, action, path)
-                    gained |= self._was.bit_of(name) if after and not before else 0
-                    lost |= self._was.bit_of(name) if before and not after else 0
-                changes = [
-                    _Change(_Difference(kind, action), users)
-                    for kind, users in ((EffectKind.GAIN, gained), (EffectKind.LOSS, lost))
-                    if users
-                ]
-                self._gather_named(path, changes)
+                self._gather_named(path, self._changes_of_path(path, action, parts))
+
+    def _changes_of_path(self, path: str, action: str, parts: Iterable[int]) -> list[_Change]:
+        gained = lost = 0
+        for users in parts:
+            name = self._was.first(users)
+            self._judgements += 2
+            before = self._before.is_path_allowed(name, action, path)
+            after = self._after.is_path_allowed(name, action, path)
+            gained |= users if after and not before else 0
+            lost |= users if before and not after else 0
+        kinds = ((EffectKind.GAIN, gained), (EffectKind.LOSS, lost))
+        return [_Change(_Difference(kind, action), users) for kind, users in kinds if users]
 
     # --- gathering --------------------------------------------------------------------------------
 
@@ -297,6 +354,13 @@ class _Comparison:
         )
 
 
+def _named(difference: _Difference, columns: Collection[str]) -> _Difference:
+    """Return a difference with its column as full names have it."""
+    if difference.column is None:
+        return difference
+    return replace(difference, column=column_text(difference.column, columns))
+
+
 def _differences(was: Sight, now: Sight) -> Iterable[_Difference]:
     """Give each thing that is otherwise for somebody who saw one sight, and sees the other."""
     for action in now.actions - was.actions:
@@ -327,8 +391,8 @@ def _changed_policies(before: Evaluator, after: Evaluator) -> dict[int, list[Com
     return changed
 
 
-def _containers(tables: Iterable[Sequence[str]]) -> list[Parts]:
-    """Return the catalogs and namespaces that hold tables, in the spelling of policies."""
+def _containers(tables: Iterable[Sequence[str]], policies: Iterable[CompiledPolicy]) -> list[Parts]:
+    """Return the catalogs and namespaces that hold tables, or that policies name."""
     found: dict[Parts, None] = {}
     for name in tables:
         catalog, namespace, _ = table_parts(name)
@@ -336,4 +400,17 @@ def _containers(tables: Iterable[Sequence[str]]) -> list[Parts]:
         levels = namespace.split(".")
         for depth in range(1, len(levels) + 1):
             found[catalog, ".".join(levels[:depth])] = None
+    for policy in policies:
+        for resources in policy.resources:
+            named = [_literal(values) for values in resources.levels[:2]]
+            for catalog in named[0] if named else ():
+                found[catalog,] = None
+                found.update(((catalog, one), None) for one in (named[1] if named[1:] else ()))
     return sorted(found)
+
+
+def _literal(values: Values) -> list[str]:
+    """Return the names among values that stand for nothing but themselves."""
+    if values.excludes:
+        return []
+    return [text for text in values.texts if not is_wild(text) and not has_token(text)]

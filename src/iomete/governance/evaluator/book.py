@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.evaluator import Evaluator
 from iomete.governance.evaluator.policies import CompiledPolicy
-from iomete.governance.evaluator.schedules import holds_at
+from iomete.governance.evaluator.schedules import holds_at, in_utc
 from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from iomete.governance.documents import Document
     from iomete.governance.evaluator.contents import Contents
 
+_KEPT_EVALUATORS = 4
+"""An evaluator has an index of all policies, about a kilobyte each."""
+
 
 class PolicyBook:
     """Policies of one version, compiled; an evaluator for each moment is made from it.
+
+    Safe for threads.
 
     Args:
         contents: All that there is.
@@ -32,7 +39,8 @@ class PolicyBook:
         self._tag = _compiled(contents.tag, known)
         self._scheduled = [p for p in (*self._access, *self._tag) if p.schedules]
         self._has_timed_tags = any(one.schedules for one in contents.attachments)
-        self._last: tuple[frozenset[int], Evaluator] | None = None
+        self._lock = threading.Lock()
+        self._evaluators: OrderedDict[frozenset[int], Evaluator] = OrderedDict()
 
     @property
     def policies(self) -> tuple[CompiledPolicy, ...]:
@@ -40,26 +48,35 @@ class PolicyBook:
         return (*self._access, *self._tag)
 
     def at(self, moment: datetime | None = None) -> Evaluator:
-        """Return what decides at a moment; now, unless said otherwise.
+        """Return what decides at a moment; now, unless said otherwise; without a zone, in UTC.
 
-        Cost: an index of all policies, where others are in force than were at the last call.
+        Cost: an index of all policies, where others are in force than at the last few moments that
+            were asked about.
         """
-        moment = datetime.now(UTC) if moment is None else moment.astimezone(UTC)
-        asleep = frozenset(p.id for p in self._scheduled if not holds_at(p.schedules, moment))
-        if self._last is not None and self._last[0] == asleep and not self._has_timed_tags:
-            return self._last[1]
-        evaluator = Evaluator(
+        moment = in_utc(moment)
+        asleep = frozenset(policy.id for policy in self.asleep(moment))
+        if self._has_timed_tags:
+            return self._evaluator(asleep, moment)
+        with self._lock:
+            if asleep not in self._evaluators:
+                self._evaluators[asleep] = self._evaluator(asleep, moment)
+                if len(self._evaluators) > _KEPT_EVALUATORS:
+                    self._evaluators.popitem(last=False)
+            self._evaluators.move_to_end(asleep)
+            return self._evaluators[asleep]
+
+    def asleep(self, moment: datetime) -> list[CompiledPolicy]:
+        """Return the policies that aren't in force at a moment."""
+        now = in_utc(moment)
+        return [p for p in self._scheduled if not holds_at(p.schedules, now)]
+
+    def _evaluator(self, asleep: frozenset[int], moment: datetime) -> Evaluator:
+        return Evaluator(
             self.contents,
             [p for p in self._access if p.id not in asleep],
             [p for p in self._tag if p.id not in asleep],
             moment,
         )
-        self._last = asleep, evaluator
-        return evaluator
-
-    def asleep(self, moment: datetime) -> list[CompiledPolicy]:
-        """Return the policies that aren't in force at a moment."""
-        return [p for p in self._scheduled if not holds_at(p.schedules, moment)]
 
 
 def _compiled(

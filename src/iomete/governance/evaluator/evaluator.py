@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from iomete.governance.evaluator.contents import Contents
+    from iomete.governance.evaluator.index import Candidate
     from iomete.governance.evaluator.policies import CompiledPolicy
     from iomete.governance.evaluator.tags import CarriedTag
 
+_TABLE_PARTS = 3
 _MAX_TABLES = 200_000
 """Tables whose policies are kept; about a kilobyte each."""
 _FIRST_OF_USERS = 100
@@ -72,6 +74,8 @@ class Evaluator:
             kind: (self._on_resources[kind], self._on_tags[kind]) for kind in PolicyType
         }
         self._rules: dict[Parts, TableRules] = {}
+        self._above: dict[Parts, tuple[CompiledPolicy, ...]] = {}
+        self._containers: dict[tuple[PolicyType, Parts], tuple[Candidate, ...]] = {}
         self.paths = PathRules(access)
         self.known_names = KnownNames(self)
         self._subjects: dict[str, Subject | None] = {}
@@ -212,7 +216,9 @@ class Evaluator:
     ) -> Iterator[tuple[CompiledPolicy, Match]]:
         """Give the policies that are on a resource, in the order that they are asked in."""
         asked = Asked(user=subject.name, owner=owner)
-        for candidate in self._on_resources[kind].on(parts):
+        is_container = len(parts) < _TABLE_PARTS and not below
+        candidates = self._on_container if is_container else self._candidates
+        for candidate in candidates(kind, parts):
             match = candidate.match(parts, asked)
             if match.covers or (below and match):
                 yield candidate.policy, match
@@ -225,17 +231,15 @@ class Evaluator:
         return policies.ordered(kind, tags) if policies else []
 
     def about(self, table: Parts) -> AboutTable:
-        """Return all that can decide about a table, or anything in it, for anybody."""
-        return self._rules_of(table).about()
+        """Return all that can decide about a table, or anything in it, for anybody.
+
+        Denials on its namespace and catalog that stop there are among it, see `denied_above`.
+        """
+        return self._rules_of(table).about([self._denials_on(table[:depth]) for depth in (1, 2)])
 
     def about_container(self, parts: Parts) -> list[CompiledPolicy]:
         """Return the access policies that can be on a catalog or namespace itself, for anybody."""
-        candidates = self._on_resources[PolicyType.ACCESS].on(parts)
-        found = [
-            candidate.policy
-            for candidate in candidates
-            if any(resources.covers_container(parts) for resources in candidate.sets)
-        ]
+        found = [one.policy for one in self._on_container(PolicyType.ACCESS, tuple(parts))]
         tagged = (self._on_tags[PolicyType.ACCESS].on(tag.tag) for tag in self.tags.of(parts))
         return [*found, *(policy for policies in tagged for policy in policies)]
 
@@ -253,6 +257,36 @@ class Evaluator:
             and any(ADMIN.name in item.get("roles", ()) for item in policy.get("policyItems", ()))
         )
         return tuple(sorted(found))
+
+    def _candidates(self, kind: PolicyType, parts: Parts) -> tuple[Candidate, ...]:
+        return self._on_resources[kind].on(parts)
+
+    def _on_container(self, kind: PolicyType, parts: Parts) -> tuple[Candidate, ...]:
+        """Return the policies that can be on a catalog or namespace itself, without those in it."""
+        found = self._containers.get((kind, parts))
+        if found is None:
+            if len(self._containers) >= _MAX_TABLES:
+                self._containers.clear()
+            found = self._containers[kind, parts] = tuple(
+                candidate
+                for candidate in self._candidates(kind, parts)
+                if any(resources.covers_container(parts) for resources in candidate.sets)
+            )
+        return found
+
+    def _denials_on(self, container: Parts) -> tuple[CompiledPolicy, ...]:
+        """Return the policies on a catalog or namespace itself, if one of them may deny something.
+
+        The others among them may be stronger.
+        """
+        if not self._denies_above:
+            return ()
+        found = self._above.get(container)
+        if found is None:
+            on_it = {policy.id: policy for policy in self.about_container(container)}
+            denies = any(policy.has_deny for policy in on_it.values())
+            found = self._above[container] = tuple(on_it.values()) if denies else ()
+        return found
 
     def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
         owner = self.owner_of(parts)

@@ -116,6 +116,13 @@ class Recurrence:
         return _in_utc(local, zone, offset=later.utcoffset())
 
 
+def in_utc(moment: datetime | None) -> datetime:
+    """Return a moment in UTC, in which it is if it has no time zone; None is now."""
+    if moment is None:
+        return datetime.now(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _in_utc(local: datetime, zone: tzinfo, *, offset: timedelta | None = None) -> datetime:
     """Return the moment of a local time: one that a clock skips is as much later as it skips.
 

@@ -115,8 +115,12 @@ class TableRules:
             self.columns.update(columns.plain)
             self.has_column_patterns |= columns.has_patterns
 
-    def about(self) -> AboutTable:
-        """Return all that can decide about the table, or anything in it, for anybody."""
+    def about(self, above: Sequence[Sequence[CompiledPolicy]] = ()) -> AboutTable:
+        """Return all that can decide about the table, or anything in it, for anybody.
+
+        Args:
+            above: Policies on its catalog, and on its namespace, that count for it.
+        """
         found: dict[int, CompiledPolicy] = {}
         matched: list[object] = []
         for on_resource in self._on.values():
@@ -127,10 +131,13 @@ class TableRules:
         for tag in carried:
             for on_tags in self._tag_policies.values():
                 found.update((policy.id, policy) for policy in on_tags.on(tag.tag))
+        for policies in above:
+            found.update((policy.id, policy) for policy in policies)
+        held = tuple(tuple(policy.id for policy in policies) for policies in above)
         tagged = {tag.on[3] for tag in carried if len(tag.on) > 3}
         return AboutTable(
             policies=found,
-            signature=(tuple(matched), tuple((t.tag, t.match, t.on[3:]) for t in carried)),
+            signature=(tuple(matched), tuple((t.tag, t.match, t.on[3:]) for t in carried), held),
             tags=tuple(carried),
             columns=tuple(sorted(self.columns | tagged)),
             has_column_patterns=self.has_column_patterns,

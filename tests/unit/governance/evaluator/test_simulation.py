@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 
 from iomete.governance.answers import simulate
 from iomete.governance.answers.sight import OTHER_COLUMNS, sight_of
+from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Contents, Evaluator, PolicyBook
+from iomete.governance.evaluator.matching import Asked
 from support.evaluator.worlds import (
     CATALOGS,
     COLUMNS,
@@ -74,3 +76,36 @@ def test_simulation_says_what_judging_one_by_one_does(
 
 def _is_table(name: str) -> bool:
     return name in {".".join(table) for table in NAMES}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bundle=bundles())
+def test_tables_that_are_told_apart_by_nothing_are_decided_alike(bundle: dict[str, Any]) -> None:
+    evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
+    columns = (*REAL, OTHER_COLUMNS)
+    seen: dict[tuple[object, ...], Any] = {}
+    for table, user in product(NAMES, USERS):
+        about = evaluator.about(table)
+        if any(policy.fills_names for policy in about.policies.values()):
+            continue
+        sight = sight_of(evaluator, evaluator.subject(user), table, columns)
+        key = (about.signature, evaluator.owner_of(table), user)
+        assert seen.setdefault(key, sight) == sight
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bundle=bundles())
+def test_policies_on_namespaces_are_those_that_match_them(bundle: dict[str, Any]) -> None:
+    evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
+    containers = [*product(CATALOGS), *product(CATALOGS, NAMESPACES)]
+    for parts, user in product(containers, USERS):
+        subject = evaluator.subject(user)
+        if subject is None:
+            continue
+        asked = Asked(user=user)
+        found = evaluator.on_resource(PolicyType.ACCESS, subject, parts, None, below=False)
+        assert {policy.id for policy, _ in found} == {
+            policy.id
+            for policy in evaluator.policies
+            if policy.kind is PolicyType.ACCESS and policy.match(parts, asked).covers
+        }

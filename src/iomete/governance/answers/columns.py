@@ -1,0 +1,158 @@
+"""How a column of a table is decided, or a field of a struct, which is seen with its column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iomete.governance.evaluator.matching import ANY_NAME, example, is_wild
+from iomete.governance.evaluator.reading import mask_in_force
+from iomete.governance.evaluator.resource_names import prefixes
+from iomete.names import quote_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from iomete.governance.evaluator import Access, CompiledPolicy, Evaluator, Rule, Subject
+    from iomete.governance.evaluator.decisions import AboutTable
+    from iomete.governance.evaluator.resource_names import Parts
+
+OTHER_COLUMNS = "*"
+"""Stands for every column of a table that no policy and no tag singles out."""
+DENIED_FIELD = "MASK_NULL"
+"""What a field is shown as that a policy denies: its struct has a null in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Whether somebody reads a column or field, and how it is shown.
+
+    `access` is that of the column. `denial` is what denies a field of it; `rule` is the mask of the
+    very column or field, `outer` that of a field's column, which comes on top of it. `parts` and
+    `column_parts` are what these two are on.
+    """
+
+    access: Access
+    denial: CompiledPolicy | None
+    rule: Rule | None
+    outer: Rule | None
+    parts: Parts
+    column_parts: Parts
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether it is read at all, as it is or otherwise."""
+        return self.access.is_allowed
+
+    @property
+    def shown_by(self) -> tuple[Rule, Parts] | None:
+        """The mask in force, of a field its own first, and what it is on."""
+        for rule, parts in ((self.rule, self.parts), (self.outer, self.column_parts)):
+            if rule is not None and mask_in_force(rule) is not None:
+                return rule, parts
+        return None
+
+    @property
+    def mask(self) -> str | None:
+        """What values are shown as, with its parameter; None: as they are."""
+        if self.denial is not None:
+            return DENIED_FIELD
+        masks = (mask_in_force(rule) for rule in (self.rule, self.outer))
+        return ", then ".join(mask.text for mask in masks if mask is not None) or None
+
+
+def seen_by(
+    evaluator: Evaluator, subject: Subject, table: Parts, name: str, column: str | None = None
+) -> Seen:
+    """Return how somebody sees a column, or a field of a struct.
+
+    Args:
+        evaluator: What decides.
+        subject: Who asks, whom policies reach.
+        table: Catalog, namespace, table.
+        name: Of the column, or the path of the field, in lower case.
+        column: The column of the field; None: it is a column itself.
+    """
+    parts = (*table, name)
+    column_parts = parts if column is None else (*table, column)
+    denial = outer = None
+    if column is not None:
+        found = evaluator.access(subject, "select", parts)
+        denial = found.policy if found.is_denied else None
+        outer = evaluator.mask(subject, column_parts)
+    return Seen(
+        access=evaluator.decide(subject, "select", column_parts),
+        denial=denial,
+        rule=evaluator.mask(subject, parts),
+        outer=outer,
+        parts=parts,
+        column_parts=column_parts,
+    )
+
+
+def column_of(name: str, columns: Collection[str]) -> str | None:
+    """Return the column that a field is in, of a table's columns; None for what is no field."""
+    if "." not in name:
+        return None
+    return next((prefix for prefix in prefixes(name) if prefix in columns), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedColumn:
+    """A column or field as an answer calls it; what is asked for, and the column of a field."""
+
+    shown: str
+    name: str
+    column: str | None = None
+
+
+def of_known_table(about: AboutTable, columns: Iterable[str]) -> list[AskedColumn]:
+    """Return the columns of a table, and the fields of them that policies or tags name."""
+    whole = {column.lower(): column for column in columns}
+    fields = fields_in(about.columns, whole)
+    return [
+        *(AskedColumn(shown=shown, name=name) for name, shown in whole.items()),
+        *(AskedColumn(shown=field, name=field, column=column_of(field, whole)) for field in fields),
+    ]
+
+
+def of_unknown_table(about: AboutTable, table: Parts) -> list[AskedColumn]:
+    """Return what policies and tags tell apart in a table, patterns by an example, and `*`."""
+    named = {name: name for name in about.columns} | {
+        text: example(text.lower())
+        for policy in about.policies.values()
+        for resources in policy.resources
+        if len(resources.levels) > len(table) and resources.may_be_on(table)
+        for text in resources.levels[len(table)].texts
+        if is_wild(text) and text.strip("*")
+    }
+    whole = dict(sorted(_first_step(shown, name) for shown, name in named.items()))
+    whole[OTHER_COLUMNS] = ANY_NAME
+    return [
+        *(AskedColumn(shown=shown, name=name) for shown, name in whole.items()),
+        *(
+            AskedColumn(shown=shown, name=name, column=_first_step(shown, name)[1])
+            for shown, name in sorted(named.items())
+            if "." in shown
+        ),
+    ]
+
+
+def _first_step(shown: str, name: str) -> tuple[str, str]:
+    """Return the column that a name or pattern is, or has its fields in."""
+    first = shown.split(".", 1)[0]
+    return (first, name.split(".", 1)[0]) if first.strip("*") else (OTHER_COLUMNS, ANY_NAME)
+
+
+def column_text(name: str, columns: Collection[str]) -> str:
+    """Return a column, or the path of a field of one, as it is written in a full name."""
+    if name == OTHER_COLUMNS:
+        return name
+    column = column_of(name, columns)
+    path = [name] if column is None else [column, *name[len(column) + 1 :].split(".")]
+    return quote_parts(path)
+
+
+def fields_in(named: Iterable[str], columns: Collection[str]) -> tuple[str, ...]:
+    """Return the names, among those of policies and tags, that are fields of some columns."""
+    return tuple(name for name in named if name not in columns and column_of(name, columns))

@@ -1,0 +1,87 @@
+"""What an event of the audit trail says, held to an explanation of it; in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iomete.access import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from iomete.governance.answers.explanation import Explanation
+    from iomete.governance.audit.trail import AuditEvent
+
+
+def notes_on(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:
+    """Give what an event is explained by.
+
+    Args:
+        event: What was recorded.
+        has_policies: Whether the history of policies had begun.
+    """
+    moment = event.time.isoformat(sep=" ", timespec="seconds")
+    yield f"by the policies of {moment}; memberships, attributes, tags and columns are today's"
+    if not has_policies:
+        yield "the history of policies begins after the event: there were none, or it isn't known"
+    if event.via:
+        yield f"read through {', '.join(event.via)}: the rights of a view's creator count there"
+
+
+def differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> tuple[str, ...]:
+    """Return in words what an event recorded otherwise than it is explained; empty: nothing.
+
+    Args:
+        found: The explanation.
+        event: What was recorded; of a refusal, and of actions besides `select`, it has no policies.
+        has_all_columns: Whether the explanation is of all columns of the event's table.
+    """
+    return tuple(_differences(found, event, has_all_columns=has_all_columns))
+
+
+def _differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> Iterator[str]:
+    if found.verdict != event.verdict:
+        by = f" by {_ids(event.policies)}" if event.policies else ""
+        yield f"it was {event.verdict}{by}, and would be {found.verdict}"
+    if event.verdict is Verdict.DENIED or event.action != "select":
+        return
+    if found.verdict == event.verdict:
+        deciding = set(found.deciding)
+        recorded = set(event.policies)
+        if deciding != recorded if has_all_columns else not deciding <= recorded:
+            yield f"{_ids(recorded)} decided, and {_ids(deciding)} would"
+        masks = _masks(found, event)
+        recorded_masks = {name: _plain(mask) for name, mask in event.masks.items()}
+        if masks != recorded_masks and (has_all_columns or event.columns is not None):
+            yield f"masked were {_words(recorded_masks)}, and would be {_words(masks)}"
+    filters = () if found.filter is None else (found.filter.policy,)
+    if set(filters) != set(event.filters) and found.verdict == event.verdict:
+        yield f"rows were filtered by {_ids(event.filters)}, and would be by {_ids(filters)}"
+
+
+def _masks(found: Explanation, event: AuditEvent) -> dict[str, str]:
+    """Return the masks of the columns that the event's query used, and of their fields."""
+    used = None if event.columns is None else {column.lower() for column in event.columns}
+    return {
+        column.column.lower(): _plain(column.mask.type)
+        for column in found.columns
+        if column.mask is not None
+        and column.verdict is Verdict.ALLOWED
+        and (used is None or column.column.lower().split(".", 1)[0] in used)
+    }
+
+
+def _plain(mask: str) -> str:
+    """Return a mask type without the four characters that some have in their names."""
+    return mask.removesuffix("_4")
+
+
+def _ids(policies: Iterable[int]) -> str:
+    listed = [str(policy) for policy in sorted(policies)]
+    if not listed:
+        return "no policy"
+    return f"policy {listed[0]}" if len(listed) == 1 else f"policies {', '.join(listed)}"
+
+
+def _words(masks: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} as {mask}" for name, mask in sorted(masks.items())) or "none"
