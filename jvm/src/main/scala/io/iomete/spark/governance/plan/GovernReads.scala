@@ -165,7 +165,8 @@ final class GovernReads(governed: GovernedSession) {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
-      new ReaderOptions(governed).checkColumns(leaf, source.names, decision)
+      val options = new ReaderOptions(governed)
+      options.checkColumns(leaf, source.names, decision)
       know(table, columns)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
         throw IometeErrors.policiesChanged(governed.principal, table.fullName)
@@ -174,7 +175,7 @@ final class GovernReads(governed: GovernedSession) {
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
       else {
         val read = if (FileNames.mayBeShown(reads.last, governed)) leaf else UnlistedFiles.in(leaf)
-        if (isUntouched(decision, columns)) read else governTable(read, source, decision)
+        if (isUntouched(decision, columns)) read else governTable(options.settled(read), source, decision)
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
