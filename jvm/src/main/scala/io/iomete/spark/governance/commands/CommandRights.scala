@@ -65,7 +65,7 @@ object CommandRights {
 
 private final class CommandRights(governed: GovernedSession) {
   private val rights = new Rights(governed)
-  import rights.{need, needOnNamespace, needPath, needPlain, needPlace, refuse}
+  import rights.{need, needOnNamespace, needPath, needPlain, needPlace, needTablePlace, refuse}
   import rights.{needProperty => checkProperty}
   private val delta = new DeltaRights(governed, rights)
   private val files = new FileWriteRights(governed, rights)
@@ -212,7 +212,7 @@ private final class CommandRights(governed: GovernedSession) {
     if (actions.contains("drop")) needPlainIfThere(name)
     rights.needProvider(PlacesOf.provider(create))
     val (location, properties) = PlacesOf(create)
-    location.foreach(needPlace)
+    location.foreach(needTablePlace)
     properties.foreach { case (key, value) => checkProperty(key, value) }
   }
 

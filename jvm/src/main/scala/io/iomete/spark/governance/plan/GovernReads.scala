@@ -181,8 +181,10 @@ final class GovernReads(governed: GovernedSession) {
     case Source.OfPaths(locations) =>
       new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach(governed.requirePath("read", _, rights))
-      paths ++= locations
-      leaf
+      val reached = new ReachedFiles(governed)
+      val settled = reached.settled(leaf, rights)
+      paths ++= locations ++ reached.require(settled, locations, rights)
+      settled
     case Source.Unknown(what) =>
       if (governed.isAdmin) leaf else throw IometeErrors.unknownSource(rights.asker, what)
   }
