@@ -184,6 +184,30 @@ def test_delta_tables_by_their_path_are_read_and_changed(
     assert reader.table(own).count() == 8
 
 
+# --- streams
+
+
+def test_a_delta_table_is_streamed_by_its_path(
+    lake: iomete.Lakehouse, reader: SparkSession, inbox: Path, crafted: Path
+) -> None:
+    table = inbox / "t"
+    lake.sql("SELECT 1 AS id, 'open' AS x").write.format("delta").save(str(table))
+
+    def streamed(path: Path) -> list[str]:
+        stream = reader.readStream.format("delta").load(str(path))
+        name = f"seen_{path.name}"
+        sink = stream.writeStream.format("memory").queryName(name)
+        sink.trigger(availableNow=True).start().awaitTermination()
+        return [row.x for row in reader.table(name).collect()]
+
+    assert streamed(table) == ["open"]
+    with pytest.raises(PySparkException, match="IOMETE_ACCESS_DENIED"):
+        streamed(crafted)
+    outside = inbox.parent / "outside"
+    lake.sql("SELECT 1 AS id, 'open' AS x").write.format("delta").save(str(outside))
+    assert refusal(lambda: reader.readStream.format("delta").load(str(outside))) == DENIED
+
+
 # --- Iceberg
 
 
