@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pyspark.errors import AnalysisException
 
 import iomete
 from iomete.errors import QueryDeniedError, QueryError
@@ -48,6 +49,36 @@ def test_a_function_reads_with_the_rights_of_who_calls_it(
     lake.policies.grant("create", on=database, to=name)
     with pytest.raises(QueryError):
         lake.as_principal(name).sql(f"SELECT {database}.top()").collect()
+
+
+def test_a_global_temporary_view_is_replaced_and_dropped_by_who_made_it(
+    lake: iomete.Lakehouse, newcomer: Newcomer
+) -> None:
+    maker, other = lake.as_principal(newcomer()), lake.as_principal(newcomer())
+    create = "CREATE OR REPLACE GLOBAL TEMPORARY VIEW kept AS SELECT '{}' AS whose"
+    maker.sql(create.format("maker"))
+    maker.sql(create.format("made"))
+    attempts = [
+        lambda: other.sql(create.format("other")),
+        lambda: other.sql("DROP VIEW global_temp.kept"),
+        lambda: other.sql("DROP VIEW global_temp.KEPT"),
+        lambda: other.spark.catalog.dropGlobalTempView("kept"),
+        lambda: other.spark.range(1).createOrReplaceGlobalTempView("kept"),
+        lambda: other.spark.range(1).createGlobalTempView("kept"),
+    ]
+    for attempt in attempts:
+        with pytest.raises((QueryError, AnalysisException)):
+            attempt()
+    assert other.sql("SELECT whose FROM global_temp.kept").collect()[0].whose == "made"
+    assert maker.spark.catalog.dropGlobalTempView("kept")
+    other.sql(create.format("other"))
+    lake.sql(create.format("admin"))
+    with pytest.raises(QueryDeniedError):
+        other.sql("DROP VIEW global_temp.kept")
+    lake.sql("DROP VIEW global_temp.kept")
+    other.sql("CREATE TEMPORARY VIEW own AS SELECT 1 AS n")
+    other.sql("DROP VIEW own")
+    assert not other.spark.catalog.dropGlobalTempView("nothing")
 
 
 @pytest.mark.parametrize(

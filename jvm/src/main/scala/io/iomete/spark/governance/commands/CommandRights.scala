@@ -94,8 +94,10 @@ private final class CommandRights(governed: GovernedSession) {
     try checkRights(command)
     catch { case _: Refused => () }
 
-  private def checkRights(command: Command): Unit =
+  private def checkRights(command: Command): Unit = {
+    new GlobalViews(governed).check(command)
     if (!delta.judge(command) && !files.judge(command)) checkOthers(command)
+  }
 
   private def checkOthers(command: Command): Unit = command match {
     case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
@@ -116,6 +118,7 @@ private final class CommandRights(governed: GovernedSession) {
     case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
     case comment: CommentOnNamespace     => needOnNamespace("alter", comment.child)
     case drop: DropTable                 => need("drop", drop.child)
+    case _: DropTempViewCommand          => ()
     case drop: DropView                  => need("drop", drop.child)
     case drop: DropIcebergView           => need("drop", drop.child)
     case rename: RenameTable             => checkRename(rename)
