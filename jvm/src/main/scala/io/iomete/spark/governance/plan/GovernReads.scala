@@ -63,7 +63,9 @@ final class GovernReads(governed: GovernedSession) {
       // A change to a table makes Spark cache anew what is cached of it, in the session of who has made
       // the change, for whoever has cached it.
       govern(query, earlier.asker.fold(rights)(ReadRights.of))
-    case visible: VisibleColumns                        => governVisible(visible, rights)
+    case visible: VisibleColumns =>
+      // Inside a view, what isn't of its own text is of a function that it calls.
+      governVisible(visible, if (visible.visibility.exists(_.isInBody)) rights else rights.ofAsker)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
     case leaf: LeafNode if !leaf.isInstanceOf[Command] => governLeaf(leaf, rights)
