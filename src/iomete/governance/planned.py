@@ -157,6 +157,8 @@ def _effects(simulation: Simulation) -> Iterator[Effect]:
                 change=change,
                 what=f"{more} more rights on {resources} resources in all",
             )
+    for what in simulation.unjudged:
+        yield Effect(principal="not judged", change="may change", what=what)
 
 
 def _told(effect: SimulatedEffect) -> tuple[str, str]:

@@ -166,6 +166,27 @@ def test_lines_that_cannot_be_read_show_in_no_column(
     assert refusal(lambda: reader.table(table)) == REFUSED
 
 
+def test_a_setting_after_planning_moves_no_line_into_a_visible_column(
+    lake: iomete.Lakehouse, database: str, reader: SparkSession, reader_name: str
+) -> None:
+    table = f"{database}.texts"
+    lake.sql(f"CREATE TABLE {table} (x STRING, hidden STRING, n INT) USING csv")
+    lake.sql(f"CREATE TABLE {database}.lines (x STRING, hidden STRING, n STRING) USING csv")
+    lake.sql(f"INSERT INTO {database}.lines VALUES ('open', '{SECRET}', 'no number')")
+    (here,) = (lake.folder / "warehouse").rglob(f"{database.split('.')[1]}*/lines/part-*")
+    (there,) = (lake.folder / "warehouse").rglob(f"{database.split('.')[1]}*/texts")
+    here.rename(there / here.name)
+    lake.sql(f"REFRESH TABLE {table}")
+    lake.policies.grant("select", on=table, columns=["x", "n"], to=reader_name)
+    planned, cached = reader.table(table), reader.table(table).cache()
+    for frame in (planned, cached):
+        frame._jdf.queryExecution().executedPlan()
+    reader.conf.set("spark.sql.columnNameOfCorruptRecord", "x")
+    for frame in (planned, cached):
+        assert [tuple(row) for row in frame.collect()] == [("open", None)]
+    cached.unpersist()
+
+
 def test_options_that_choose_nothing_else_are_taken(
     lake: iomete.Lakehouse, database: str, people: str, reader: SparkSession, reader_name: str
 ) -> None:

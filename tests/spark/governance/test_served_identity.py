@@ -230,6 +230,24 @@ answer(
     )
 
 
+def test_the_counts_of_a_plan_are_shown_to_administrators_only(ask: Ask) -> None:
+    got = ask("""
+def measured(user):
+    frame = connect(user).sql("SELECT id FROM lake.crm.people")
+    seen = frame.observe("seen", F.count(F.lit(1)).alias("rows"))
+    seen.collect()
+    info = seen.executionInfo
+    return {
+        "metrics": [each.name for each in (info.metrics._metrics if info.metrics else [])],
+        "observed": [list(each.pairs.values()) for each in info._observations or []],
+    }
+answer(**{user: measured(user) for user in ("alice", "root_of_all")})
+""")
+    assert got["alice"] == {"metrics": [], "observed": [[1]]}
+    assert got["root_of_all"]["metrics"]
+    assert got["root_of_all"]["observed"] == [[2]]
+
+
 def test_nobody_comes_in_without_a_token_or_under_another_name(ask: Ask) -> None:
     got = ask("""
 query = "SELECT 1"

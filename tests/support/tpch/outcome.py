@@ -45,6 +45,8 @@ class Failure:
 
 Outcome = Rows | Failure
 
+_DATA_EXCEPTION = "22"
+"""The class of SQLSTATEs that are about values."""
 _NAMESPACES = re.compile(r"\btpch_[gabc]\b")
 
 
@@ -61,7 +63,9 @@ def outcome_of(query: Callable[[], DataFrame]) -> Outcome:
         message = _NAMESPACES.sub("tpch", str(error))
         if error.condition is None:
             raise
-        return Failure(error.condition, message, is_of_values=is_made)
+        # Which row fails first is chance, also where a step that makes the frame runs it.
+        is_of_data = (error.sql_state or "").startswith(_DATA_EXCEPTION)
+        return Failure(error.condition, message, is_of_values=is_made or is_of_data)
     except (PySparkException, Py4JJavaError):
         raise
     return Rows(columns, values)

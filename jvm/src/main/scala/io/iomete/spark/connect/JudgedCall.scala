@@ -3,7 +3,8 @@ package io.iomete.spark.connect
 import scala.util.control.NonFatal
 
 import io.iomete.spark.errors.IometeErrors
-import org.apache.spark.connect.proto.{ConfigRequest, ConfigResponse}
+import io.iomete.spark.governance.Governing
+import org.apache.spark.connect.proto.{ConfigRequest, ConfigResponse, ExecutePlanResponse}
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.connect.iomete.ConfigAnswers
 import org.sparkproject.connect.grpc._
@@ -51,6 +52,9 @@ private[connect] final class JudgedCall[Q, R](call: ServerCall[Q, R], val princi
     case _ if refused => ()
     case (answer: ConfigResponse, Some(asked)) =>
       super.sendMessage(ConfigAnswers.shown(asked, answer, principal).asInstanceOf[R])
+    case (answer: ExecutePlanResponse, _) if answer.hasMetrics && !Governing.isAdmin(principal) =>
+      // What each step of the plan has counted: rows that a filter hides, of tables below a view.
+      super.sendMessage(answer.toBuilder.clearMetrics().build().asInstanceOf[R])
     case _ => super.sendMessage(message)
   }
 

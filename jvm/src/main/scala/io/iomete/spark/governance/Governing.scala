@@ -46,7 +46,8 @@ final class GovernedSession(
   def requirePath(action: String, path: String, rights: ReadRights = rights): Unit = {
     val holder = rights.holder
     val isFree = if (holder == principal) isAdmin else engine.isAdmin(holder)
-    if (!engine.isPathAllowed(holder, action, path) || !isFree && places.contain(action, path)) {
+    def isGranted(path: String): Boolean = engine.isPathAllowed(holder, action, path)
+    if (!isGranted(path) || !isFree && (places.contain(action, path) || places.isLedOut(path, isGranted))) {
       throw IometeErrors.pathDenied(rights.asker, action, path)
     }
   }

@@ -73,7 +73,7 @@ object CommandRights {
 
 private final class CommandRights(governed: GovernedSession) {
   private val rights = new Rights(governed)
-  import rights.{need, needOnNamespace, needPath, needPlain, needPlace, refuse}
+  import rights.{need, needOnNamespace, needPath, needPlain, needPlace, needTablePlace, refuse}
   import rights.{needProperty => checkProperty}
   private val delta = new DeltaRights(governed, rights)
   private val files = new FileWriteRights(governed, rights)
@@ -102,8 +102,10 @@ private final class CommandRights(governed: GovernedSession) {
     try checkRights(command)
     catch { case _: Refused => () }
 
-  private def checkRights(command: Command): Unit =
+  private def checkRights(command: Command): Unit = {
+    new GlobalViews(governed).check(command)
     if (!delta.judge(command) && !files.judge(command)) checkOthers(command)
+  }
 
   private def checkOthers(command: Command): Unit = command match {
     case SetCommand(Some((key, Some(_)))) => ProtectedSettings.requireMaySet(governed.principal, key)
@@ -126,6 +128,7 @@ private final class CommandRights(governed: GovernedSession) {
     case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
     case comment: CommentOnNamespace     => needOnNamespace("alter", comment.child)
     case drop: DropTable                 => need("drop", drop.child)
+    case _: DropTempViewCommand          => ()
     case drop: DropView                  => need("drop", drop.child)
     case drop: DropIcebergView           => need("drop", drop.child)
     case rename: RenameTable             => checkRename(rename)
@@ -224,7 +227,7 @@ private final class CommandRights(governed: GovernedSession) {
     if (actions.contains("drop")) needPlainIfThere(name)
     rights.needProvider(PlacesOf.provider(create))
     val (location, properties) = PlacesOf(create)
-    location.foreach(needPlace)
+    location.foreach(needTablePlace)
     properties.foreach { case (key, value) => checkProperty(key, value) }
   }
 

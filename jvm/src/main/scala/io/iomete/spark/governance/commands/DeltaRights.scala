@@ -4,7 +4,7 @@ import io.delta.tables.execution.VacuumTableCommand
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.TableResource
-import io.iomete.spark.governance.plan.{DeltaTargets, Refusals, Source, StructFields}
+import io.iomete.spark.governance.plan.{DeltaTargets, ReachedFiles, Refusals, Source, StructFields}
 import org.apache.spark.sql.catalyst.analysis.ResolvedTable
 import org.apache.spark.sql.catalyst.catalog.{CatalogTable, CatalogTableType}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
@@ -19,7 +19,7 @@ import org.apache.spark.sql.delta.commands._
   * a filter hides would be lost.
   */
 private[commands] final class DeltaRights(governed: GovernedSession, rights: Rights) {
-  import rights.{need, needPath, needPlace, needProperty, needProvider, refuse}
+  import rights.{need, needPath, needPlace, needProperty, needProvider, needTablePlace, refuse}
 
   /** Whether `command` is one of these, and then may run. Raises: IOMETE_ACCESS_DENIED. */
   def judge(command: Command): Boolean = {
@@ -129,7 +129,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
     if (isByPath) location.foreach(needPlace)
     else {
       actions.foreach(need(_, rights.named(table.identifier)))
-      if (table.tableType == CatalogTableType.EXTERNAL) location.foreach(needPlace)
+      if (table.tableType == CatalogTableType.EXTERNAL) location.foreach(needTablePlace)
     }
     needProvider(table.provider)
     table.properties.foreach { case (key, value) => needProperty(key, value) }
@@ -142,7 +142,9 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
         case Some(name) =>
           val fields = delta.schema.fields.toSeq.flatMap(f => StructFields.of(f.name, f.dataType))
           needAsItIs(name, delta.schema.fieldNames.toSeq, fields)
-        case None => needPath("read", delta.dataPath.toString)
+        case None =>
+          needPath("read", delta.dataPath.toString)
+          new ReachedFiles(governed).require(delta.dataPath, delta.allFiles.collect().toSeq, governed.rights)
       }
     case _ => refuse("CLONE")
   }

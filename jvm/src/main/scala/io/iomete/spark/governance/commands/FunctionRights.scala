@@ -10,7 +10,7 @@ import org.apache.spark.sql.execution.command._
 
 /** Who may make and drop functions.
   *
-  * One that is written in SQL reads with the rights of who calls it. One of a Java class runs in
+  * One that is written in SQL reads with the rights of who asks, wherever it is called. One of a Java class runs in
   * Spark's own processes, as `reflect` does, and a jar of one's own does so for everybody.
   */
 private[commands] final class FunctionRights(governed: GovernedSession, rights: Rights) {

@@ -1,15 +1,18 @@
 package io.iomete.spark.governance.commands
 
+import scala.util.Try
+
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
-import io.iomete.spark.governance.plan.{BaseTables, RelationName, Source, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, ReachedFiles, RelationName, Source, StructFields}
 import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.logical.views.ResolvedV2View
 import org.apache.spark.sql.connector.catalog.Table
+import org.apache.spark.sql.delta.DeltaLog
 import org.apache.spark.sql.types.StructType
 
 /** What a principal has to hold for a command: each method returns, or refuses. */
@@ -68,6 +71,19 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   /** Files at a place of one's choice may be those of another table. */
   def needPlace(path: String): Unit = Seq("read", "write").foreach(needPath(_, path))
+
+  /** Of a table that is made there: what lies there already becomes its own. */
+  def needTablePlace(path: String): Unit = {
+    needPlace(path)
+    if (!governed.isAdmin) {
+      // Where there is no file system that Hadoop knows, there is no table of Delta's either.
+      Try(DeltaLog.forTableWithSnapshot(governed.session, path)).toOption.foreach {
+        case (log, snapshot) if log.tableExists =>
+          new ReachedFiles(governed).require(log.dataPath, snapshot.allFiles.collect().toSeq, governed.rights)
+        case _ => ()
+      }
+    }
+  }
 
   def needProperty(key: String, value: String): Unit = {
     if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")

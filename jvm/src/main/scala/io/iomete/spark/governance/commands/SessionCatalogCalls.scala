@@ -42,6 +42,11 @@ final class SessionCatalogCalls(session: ClassicSession) extends Catalog(session
     if (ofPolicies.isEmpty) super.uncacheTable(name)
     else new CacheEntries(session).uncache(session.table(name).queryExecution.analyzed)
 
+  override def dropGlobalTempView(name: String): Boolean = {
+    ofPolicies.foreach(new GlobalViews(_).requireOwn(name))
+    super.dropGlobalTempView(name)
+  }
+
   override def refreshByPath(path: String): Unit = {
     ofPolicies.foreach(new Rights(_).needPath("read", path))
     super.refreshByPath(path)

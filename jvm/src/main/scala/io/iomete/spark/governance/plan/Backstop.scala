@@ -27,11 +27,13 @@ final case class Backstop(session: SparkSession) extends Strategy {
         case None => throw IometeErrors.notGoverned() // the policies' own session runs nothing
         case Some(governed) =>
           val asker = QueryReads.of(root).flatMap(_.asker)
-          new ProofCheck(governed, asker.fold(governed.rights)(ReadRights.of)).check(root)
+          new ProofCheck(governed, asker.fold(governed.rights)(ReadRights.of), paths(root)).check(root)
           gated(root, governed)
       }
     case _ => Nil
   }
+
+  private def paths(root: LogicalPlan): Seq[String] = QueryReads.of(root).fold(Seq.empty[String])(_.paths)
 
   /** Puts the gate above a query, where each execution passes. */
   private def gated(root: LogicalPlan, governed: GovernedSession): Seq[SparkPlan] = {
@@ -65,7 +67,10 @@ final class CheckedAnswer(root: LogicalPlan) extends ReturnAnswer(root) {
     new CheckedAnswer(newChild)
 }
 
-private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
+/** @param paths
+  *   what the query was found to read by its path
+  */
+private final class ProofCheck(governed: GovernedSession, rights: ReadRights, paths: Seq[String]) {
 
   def check(root: LogicalPlan): Unit = checkWhole(root)
 
@@ -105,6 +110,11 @@ private final class ProofCheck(governed: GovernedSession, rights: ReadRights) {
       }
       if (!isAsItIs || !decision.isReadable || !isVisible) {
         throw IometeErrors.ungovernedRead(governed.principal, table.fullName)
+      }
+    // Iceberg has looked for the table's newest state since.
+    case Source.OfPaths(locations) if leaf.isInstanceOf[DataSourceV2ScanRelation] && !governed.isAdmin =>
+      if (!ReachedFiles.areBelow(leaf, paths)) {
+        throw IometeErrors.ungovernedRead(governed.principal, locations.mkString(", "))
       }
     case Source.Unknown(what) if !governed.isAdmin =>
       throw IometeErrors.unknownSource(governed.principal, what)

@@ -90,7 +90,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
     Governing.of(session).foreach { governed =>
       new ReadAudit(governed).refusals {
         requireSettings(plan, governed)
-        if (!BodyOfView.isAnalysed) check(plan, governed)
+        if (!BodyOfView.isAnalysed || BodyOfFunction.isInnermost) check(plan, governed)
         new StreamRights(governed).check(plan)
       }
     }

@@ -63,7 +63,9 @@ final class GovernReads(governed: GovernedSession) {
       // A change to a table makes Spark cache anew what is cached of it, in the session of who has made
       // the change, for whoever has cached it.
       govern(query, earlier.asker.fold(rights)(ReadRights.of))
-    case visible: VisibleColumns                        => governVisible(visible, rights)
+    case visible: VisibleColumns =>
+      // Inside a view, what isn't of its own text is of a function that it calls.
+      governVisible(visible, if (visible.visibility.exists(_.isInBody)) rights else rights.ofAsker)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
     case leaf: LeafNode if !leaf.isInstanceOf[Command] => governLeaf(leaf, rights)
@@ -165,7 +167,8 @@ final class GovernReads(governed: GovernedSession) {
     case Source.Local => leaf
     case source @ Source.OfTable(table, columns, snapshot) =>
       val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
-      new ReaderOptions(governed).checkColumns(leaf, source.names, decision)
+      val options = new ReaderOptions(governed)
+      options.checkColumns(leaf, source.names, decision)
       know(table, columns)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
         throw IometeErrors.policiesChanged(governed.principal, table.fullName)
@@ -174,14 +177,16 @@ final class GovernReads(governed: GovernedSession) {
       if (WriteGuards.isTarget(leaf) && (guarded(table) || isUntouched(decision, columns))) leaf
       else {
         val read = if (FileNames.mayBeShown(reads.last, governed)) leaf else UnlistedFiles.in(leaf)
-        if (isUntouched(decision, columns)) read else governTable(read, source, decision)
+        if (isUntouched(decision, columns)) read else governTable(options.settled(read), source, decision)
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
       new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach(governed.requirePath("read", _, rights))
-      paths ++= locations
-      leaf
+      val reached = new ReachedFiles(governed)
+      val settled = reached.settled(leaf, rights)
+      paths ++= locations ++ reached.require(settled, locations, rights)
+      settled
     case Source.Unknown(what) =>
       if (governed.isAdmin) leaf else throw IometeErrors.unknownSource(rights.asker, what)
   }

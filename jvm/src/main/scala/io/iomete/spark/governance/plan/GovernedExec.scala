@@ -1,5 +1,6 @@
 package io.iomete.spark.governance.plan
 
+import io.iomete.spark.governance.commands.ProtectedSettings
 import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.SparkSession
@@ -63,7 +64,10 @@ final case class GovernedExec(
     if (!reads.fillsCache && (isOutermost || !reads.isLifted)) {
       Governing.of(session).foreach { governed =>
         val audit = new ReadAudit(governed)
-        audit.refusals(Revocation.check(governed, reads))
+        audit.refusals {
+          ProtectedSettings.requireUnchanged(governed) // it may have been planned under others
+          Revocation.check(governed, reads)
+        }
         audit.record(reads)
       }
     }

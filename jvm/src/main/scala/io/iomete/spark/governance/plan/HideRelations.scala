@@ -12,7 +12,7 @@ import org.apache.spark.sql.catalyst.expressions.SubqueryExpression
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.catalyst.trees.CurrentOrigin
+import org.apache.spark.sql.catalyst.trees.{CurrentOrigin, TreeNodeTag}
 import org.apache.spark.sql.delta.DeltaTableValueFunction
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.files.TahoeFileIndex
@@ -30,6 +30,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
 
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session) match {
     case None                                 => plan
+    case Some(governed) if BodyOfFunction.isInnermost => hide(plan, governed)
     case Some(_) if BodyOfView.isBodyOf(plan) => new ViewBodies(session).marked(plan)
     case Some(governed)                       => hide(plan, governed)
   }
@@ -134,7 +135,8 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       // ``parquet.`/a/path` ``: before Spark looks whether there is anything
       val path = relation.multipartIdentifier.last
       new ReadAudit(governed).refusals(governed.requirePath("read", path))
-      named
+      // Inside a view, what a function reads has to stay apart from what the view reads.
+      if (BodyOfFunction.isAnalysed) VisibleColumns(named, None, None) else named
     case Some(name) if governed.mayKnow(name) =>
       val visible = VisibleColumns(named, Some(name), None)
       visible.copyTagsFrom(relation)
@@ -205,6 +207,27 @@ object BodyOfView {
   })
 }
 
+/** Tells the bodies of SQL functions from the views that call them, and from those that they read.
+  *
+  * Whoever may make a function can make it anew. So it reads with the rights of who asks, inside a view
+  * as well: with those of the view's creator, it could read for its author whatever the creator may.
+  */
+object BodyOfFunction {
+  private[plan] val tag = TreeNodeTag[Unit]("iomete.ofFunction")
+
+  def isAnalysed: Boolean = SQLFunctionContext.get.nestedSQLFunctionDepth > 0
+
+  /** Whether a function's body is analysed, and not that of a view which it reads. Spark tells how deep both
+    * are nested, and not which is inside the other: the stack does.
+    */
+  def isInnermost: Boolean = isAnalysed && (!BodyOfView.isAnalysed || StackWalker.getInstance.walk { frames =>
+    frames.map[String](_.getMethodName).filter(name => entries(name)).findFirst.filter(_ == ofFunctions).isPresent
+  })
+
+  private val ofFunctions = "withSQLFunction"
+  private val entries = Set(ofFunctions, "withAnalysisContext")
+}
+
 /** Finds out how the columns look, as soon as Spark has resolved the relation inside.
   *
   * Before that it puts in the bodies of Iceberg's views, which Iceberg's own rule would do next.
@@ -216,7 +239,8 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
         val look = Visibility.of(governed, child, name)
         // Delta's interface for programs looks for its table itself, and not through a node of ours.
-        if (look.isPlain && isDelta(child)) child else relation.copy(visibility = Some(look))
+        val isBare = look.isPlain && isDelta(child) && !BodyOfFunction.isAnalysed
+        if (isBare) child else relation.copy(visibility = Some(look))
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -228,10 +252,17 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
           case Some((parts, name)) if !governed.mayKnow(name) =>
             new ReadAudit(governed).hidden(name)
             HiddenRelation.instead(changes, parts)
-          case _ => changes
+          case _ => ofFunction(changes)
         }
     }
   }
+
+  private def ofFunction(changes: DeltaTableValueFunction): LogicalPlan =
+    if (!BodyOfFunction.isAnalysed || changes.getTagValue(BodyOfFunction.tag).isDefined) changes
+    else {
+      changes.setTagValue(BodyOfFunction.tag, ())
+      VisibleColumns(changes, None, None)
+    }
 
   private def isDelta(plan: LogicalPlan): Boolean = plan match {
     case NamedTable(LogicalRelation(files: HadoopFsRelation, _, _, _, _)) =>

@@ -3,7 +3,7 @@ package io.iomete.spark.governance.plan
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.execution.datasources.LogicalRelation
+import org.apache.spark.sql.execution.datasources.{HadoopFsRelation, LogicalRelation, PartitioningAwareFileIndex}
 
 /** Whether a leaf may be read at all by the one who asks, whatever columns will be used. */
 final class LeafCheck(governed: GovernedSession) {
@@ -32,6 +32,12 @@ final class LeafCheck(governed: GovernedSession) {
     case Source.OfPaths(paths) =>
       new ReaderOptions(governed).checkFiles(leaf)
       paths.foreach(governed.requirePath("read", _))
+      // The columns of files are read from them; a table by its path states its own.
+      leaf match {
+        case LogicalRelation(HadoopFsRelation(_: PartitioningAwareFileIndex, _, _, _, _, _), _, _, _, _) =>
+          val _ = new ReachedFiles(governed).require(leaf, paths, governed.rights)
+        case _ => ()
+      }
     case Source.Unknown(what) =>
       if (!governed.isAdmin) throw IometeErrors.unknownSource(governed.principal, what)
   }

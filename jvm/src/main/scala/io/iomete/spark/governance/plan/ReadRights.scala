@@ -19,6 +19,9 @@ final case class ReadRights(asker: String, holder: String, views: Seq[TableResou
   def askedBy(principal: String): ReadRights =
     copy(asker = principal, holder = if (isOwn) principal else holder)
 
+  /** What the asker may read themselves, wherever it is. */
+  def ofAsker: ReadRights = copy(holder = asker)
+
   def inside(view: TableResource, creator: Option[String]): ReadRights =
     copy(holder = creator.getOrElse(asker), views = views :+ view)
 }

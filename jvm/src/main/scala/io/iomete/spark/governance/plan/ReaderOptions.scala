@@ -54,10 +54,24 @@ final class ReaderOptions(governed: GovernedSession) {
       case TextTable(files, table) if !decision.isPlain(names) =>
         val own = (table.storage.properties.keys ++ table.properties.keys).map(folded).toSet ++ ofSpark
         files.options.keys.find(key => !own(folded(key))).foreach(refuse)
-        val ofBadLines = governed.session.conf.get(badLines)
-        if (names.exists(folded(_) == folded(ofBadLines))) refuse(badLines)
+        val column = governed.session.conf.get(badLines)
+        if (names.exists(folded(_) == folded(column))) refuse(badLines)
       case _ => ()
     }
+
+  /** A table of text that is seen in part, read as it was judged: Spark asks the session once more when
+    * it opens the files, which may be long after.
+    */
+  def settled(leaf: LogicalPlan): LogicalPlan = leaf match {
+    case relation @ LogicalRelation(files: HadoopFsRelation, _, _, _, _) if isOfText(relation) =>
+      val column = ofBadLines -> governed.session.conf.get(badLines)
+      val options = if (files.options.keys.exists(folded(_) == folded(ofBadLines))) files.options
+        else files.options + column
+      relation.copy(relation = files.copy(options = options)(files.sparkSession))
+    case other => other
+  }
+
+  private def isOfText(leaf: LogicalPlan): Boolean = TextTable.unapply(leaf).isDefined
 
   private def refuse(key: String): Unit =
     if (!governed.isAdmin) throw IometeErrors.optionRefused(governed.principal, key)
@@ -69,6 +83,9 @@ object ReaderOptions {
 
   /** Names the column that takes whole lines which can't be read. */
   private val badLines = "spark.sql.columnNameOfCorruptRecord"
+
+  /** The same as an option of a table, which comes before the setting. */
+  private val ofBadLines = "columnNameOfCorruptRecord"
 
   private def folded(key: String): String = key.toLowerCase(Locale.ROOT)
 

@@ -24,6 +24,7 @@ import org.apache.spark.sql.connector.catalog.{CatalogPlugin, Identifier, Table}
 import org.apache.spark.sql.connector.write.RowLevelTarget
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.commands.cdc.CDCReader.DeltaCDFRelation
+import org.apache.spark.sql.delta.sources.{DeltaDataSource, DeltaSource}
 import org.apache.spark.sql.execution.{ExternalRDD, LogicalRDD}
 import org.apache.spark.sql.execution.adaptive.LogicalQueryStage
 import org.apache.spark.sql.execution.columnar.InMemoryRelation
@@ -94,6 +95,7 @@ object Source {
     case r: UnresolvedCatalogRelation => ofCatalogTable(r.tableMeta, Nil, None)
     case FileStream(path)            => OfPaths(Seq(path))
     case r: StreamingRelation        => ofStream(r.dataSource.catalogTable, r.output, r.sourceName)
+    case StreamingExecutionRelation(source: DeltaSource, _, None) => OfPaths(Seq(source.deltaLog.dataPath.toString))
     case r: StreamingExecutionRelation => ofStream(r.catalogTable, r.output, r.source.toString)
     case _: LocalRelation | _: OneRowRelation | _: Range | _: CTERelationRef | _: UnionLoopRef |
         _: Transpose | _: CommandResult | _: EmptyRelation | _: LogicalRDD | _: ExternalRDD[_] |
@@ -246,13 +248,14 @@ object Source {
     Set("RateStreamTable", "RatePerMicroBatchTable")(table.getClass.getSimpleName)
 }
 
-/** The files below a path, as a stream reads them; those of each batch are judged again. */
+/** The files or the Delta table below a path, as a stream reads them; those of each batch are judged again. */
 private object FileStream {
+  private val formats = Seq(classOf[FileFormat], classOf[DeltaDataSource])
 
   def unapply(leaf: LogicalPlan): Option[String] = leaf match {
     case stream: StreamingRelation
         if stream.dataSource.catalogTable.isEmpty &&
-          classOf[FileFormat].isAssignableFrom(stream.dataSource.providingClass) =>
+          formats.exists(_.isAssignableFrom(stream.dataSource.providingClass)) =>
       CaseInsensitiveMap(stream.dataSource.options).get("path")
     case _ => None
   }
