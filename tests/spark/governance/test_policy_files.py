@@ -55,7 +55,7 @@ def test_what_files_say_is_enforced_and_follows_them(
     (files / "a.yaml").write_text(text)
     plan = lake.policies.plan(files)
     gained = {effect.what for effect in plan.effects or () if effect.principal == name}
-    assert f"select on {people}.id" in gained
+    assert f"select on {people}.id, rows where region = ${{{{USER.region}}}}" in gained
     assert len(lake.policies.apply(plan).created) == 3
     assert rows(lake, name, people) == [(3, "nnn-nn-nnnn", "US")]
     (files / "a.yaml").write_text(text.replace("redact", "nullify"))

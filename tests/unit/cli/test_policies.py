@@ -111,6 +111,11 @@ def test_a_plan_is_read_key_by_key(lake: World) -> None:
         "    columns: email",
         "    to: group:analysts",
         "",
+        "Who gains, who loses:",
+        "  may change tables that Spark hasn't met  (not judged)",
+        "  may change policy `customers`: nothing that is known is under it  (not judged)",
+        "  may change policy `emails`: nothing that is known is under it  (not judged)",
+        "",
         (
             f"Policies of project `default` at version {lake.policies.version}: 2 to create, "
             "0 unchanged."
