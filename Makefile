@@ -23,7 +23,8 @@ demo: setup  ## run the main job: a lakehouse of real flights
 # Each has a Spark of its own, and so a gigabyte or two, and most of a core.
 WORKERS ?= 2
 # Half of what a Spark of tests does is to compile itself, for a speed that it is too short-lived for.
-QUICK_JAVA := JDK_JAVA_OPTIONS="$(JDK_JAVA_OPTIONS) -XX:TieredStopAtLevel=1"
+# With one compiler Java keeps 48 MB for what is compiled, which Spark fills: then it is slow, or ends.
+QUICK_JAVA := JDK_JAVA_OPTIONS="$(JDK_JAVA_OPTIONS) -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 test: test-units setup  ## every test: JVM, unit, contract, Spark, notebooks, attacks
 	$(QUICK_JAVA) jvm/mvnw -q -f jvm/pom.xml verify
