@@ -54,8 +54,10 @@ def pairs_of(lake: iomete.Lakehouse, bare: SparkSession) -> tuple[list[Pair], li
         home = f"{catalog}.bench"
         lake.sql(f"CREATE NAMESPACE {home}")
         lake.policies.grant("all", on=home, to="writer")
-        for owner in ("governed", "bare"):
-            lake.sql(f"CREATE TABLE {home}.{owner} (id BIGINT, label STRING) USING {format_}")
+        # Each by its own session: what is in the session catalog, the other doesn't know.
+        bare.sql(f"CREATE NAMESPACE IF NOT EXISTS {home}")
+        lake.sql(f"CREATE TABLE {home}.governed (id BIGINT, label STRING) USING {format_}")
+        bare.sql(f"CREATE TABLE {home}.bare (id BIGINT, label STRING) USING {format_}")
         writer = lake.as_principal("writer").spark
         for name, statement in STATEMENTS.items():
             mine = running(writer, statement, f"{home}.governed")
