@@ -126,6 +126,7 @@ def test_what_a_crafted_delta_table_leads_to_is_not_taken_over(
     session_namespace: str,
     inbox: Path,
     crafted: Path,
+    hidden: Path,
     reader: SparkSession,
     reader_name: str,
 ) -> None:
@@ -138,8 +139,10 @@ def test_what_a_crafted_delta_table_leads_to_is_not_taken_over(
     assert refusal(lambda: reader.sql(there)) == DENIED
     assert refusal(lambda: reader.sql(f"UPDATE delta.`{crafted}` SET id = 2")) == DENIED
     log = crafted / "_delta_log" / "00000000000000000001.json"  # two files, to be made one
+    (file,) = hidden.glob("*.parquet")
     lines = (crafted / "_delta_log" / "00000000000000000000.json").read_text().splitlines()
-    log.write_text(next(x for x in lines if '"add"' in x).replace("/hidden/", "//hidden/"))
+    log.write_text(next(x for x in lines if '"add"' in x).replace(file.name, f"2{file.name}"))
+    shutil.copy(file, file.with_name(f"2{file.name}"))
     with pytest.raises(Py4JJavaError, match=DENIED):  # from another thread of Delta's
         reader.sql(f"OPTIMIZE delta.`{crafted}`")
 
