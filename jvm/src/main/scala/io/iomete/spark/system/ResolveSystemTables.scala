@@ -20,7 +20,7 @@ final case class ResolveSystemTables(session: SparkSession) extends Rule[Logical
     SystemTables.store.fold(plan)(store => plan.resolveOperatorsUp {
       case visible @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if name.table == SystemTables.audit && isBatch(named) =>
-        visible.copy(child = relation(store, name, named))
+        visible.withNewChildren(Seq(relation(store, name, named)))
       case describe @ DescribeRelation(named: UnresolvedTableOrView, _, _, _) =>
         RelationName.of(session, named.multipartIdentifier) match {
           case Some(RelationName(catalog: TableCatalog, identifier, SystemTables.audit, _)) =>

@@ -32,13 +32,15 @@ object CommandRights {
   private def changing(governed: GovernedSession, plan: LogicalPlan): LogicalPlan = plan match {
     case _: GovernedCommand | _: RecordedQuery => plan
     case _ =>
-      val rights = new CommandRights(governed)
       val commands = plan.collect { case command: Command => command }
-      commands.foreach(rights.check)
-      val tables = if (commands.isEmpty) Map.empty[String, TableResource]
-        else DeltaTargets.in(plan) ++ commands.flatMap(rights.made)
-      if (rights.effects.isEmpty && tables.isEmpty) plan
-      else GovernedCommand(plan, rights.effects, tables)
+      if (commands.isEmpty) plan else changing(governed, plan, commands)
+  }
+
+  private def changing(governed: GovernedSession, plan: LogicalPlan, commands: Seq[Command]): LogicalPlan = {
+    val rights = new CommandRights(governed)
+    commands.foreach(rights.check)
+    val tables = DeltaTargets.in(plan) ++ commands.flatMap(rights.made)
+    if (rights.effects.isEmpty && tables.isEmpty) plan else GovernedCommand(plan, rights.effects, tables)
   }
 
   /** Statements that show less, or reach less, for those whom policies apply to. */

@@ -32,7 +32,7 @@ object ForeignCode {
 
   private def found(node: LogicalPlan): Option[String] = node match {
     case _: ScriptTransformation => Some("TRANSFORM")
-    case other                   => other.expressions.flatMap(_.collect(call)).headOption
+    case other                   => other.expressions.iterator.flatMap(_.find(call.isDefinedAt)).map(call).nextOption()
   }
 
   private val call: PartialFunction[Expression, String] = {

@@ -48,7 +48,7 @@ private[commands] object GovernedExplain {
   /** Governs the statement, which refuses what may not be run. */
   private def isPlain(execution: QueryExecution): Boolean = {
     val isOpen = !isAnywhere(execution.analyzed) {
-      case VisibleColumns(_, _, seen)             => !seen.exists(_.isAll)
+      case relation: VisibleColumns              => !relation.visibility.exists(_.isAll)
       case _: View | _: ExpandedView | _: Command => true
       case _                                      => false
     }

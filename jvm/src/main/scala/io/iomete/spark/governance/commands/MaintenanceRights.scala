@@ -12,9 +12,6 @@ import org.apache.spark.sql.execution.datasources.CreateTempViewUsing
 /** Statistics and partitions of a table, and temporary views over files. */
 private[commands] final class MaintenanceRights(governed: GovernedSession, rights: Rights) {
 
-  /** Formats that read nothing but the files which they are given. */
-  private val ofFiles = Set("parquet", "orc", "csv", "json", "text", "avro", "xml", "binaryfile")
-
   /** Whether it is one of these commands, and then refuses who may not run it. */
   def check(command: Command): Boolean = command match {
     case analyze: AnalyzeTable             => needWhole(analyze.child)
@@ -47,7 +44,7 @@ private[commands] final class MaintenanceRights(governed: GovernedSession, right
   private def needFiles(view: CreateTempViewUsing): Boolean = {
     new ReaderOptions(governed).checkKeys(view.options.keys)
     val paths = view.options.collect { case (key, path) if key.equalsIgnoreCase("path") => path }
-    val isOfFiles = ofFiles(view.provider.toLowerCase(java.util.Locale.ROOT))
+    val isOfFiles = MaintenanceRights.ofFiles(view.provider.toLowerCase(java.util.Locale.ROOT))
     // `{a,../b}` is a pattern whose parts no path grant was asked about
     if (!isOfFiles || paths.isEmpty || paths.exists(_.contains('{'))) {
       rights.refuse(s"CREATE TEMPORARY VIEW USING ${view.provider}")
@@ -55,4 +52,10 @@ private[commands] final class MaintenanceRights(governed: GovernedSession, right
     paths.foreach(rights.needPath("read", _))
     true
   }
+}
+
+private object MaintenanceRights {
+
+  /** Formats that read nothing but the files which they are given. */
+  val ofFiles: Set[String] = Set("parquet", "orc", "csv", "json", "text", "avro", "xml", "binaryfile")
 }

@@ -8,7 +8,7 @@ package io.iomete.spark.governance.decisions
 final case class TableResource(catalog: String, namespace: String, table: String) {
 
   /** `lake.sales.customers`, with parts in backticks where they need them. */
-  def fullName: String = ResourceNames.quoted(catalog +: ResourceNames.split(namespace) :+ table)
+  lazy val fullName: String = ResourceNames.quoted(catalog +: ResourceNames.split(namespace) :+ table)
 
   override def toString: String = fullName
 }

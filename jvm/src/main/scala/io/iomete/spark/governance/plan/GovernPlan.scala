@@ -111,7 +111,7 @@ final case class CheckReads(session: SparkSession) extends Rule[LogicalPlan] {
     plan match {
       case _: View | _: ExpandedView => () // with its creator's rights, when it runs
       // Spark analyses subqueries of bodies apart.
-      case VisibleColumns(_, _, Some(look)) if look.isInBody => ()
+      case visible: VisibleColumns if visible.visibility.exists(_.isInBody) => ()
       case leaf: LeafNode if leaf.resolved && !leaf.isInstanceOf[Command] =>
         new LeafCheck(governed).check(leaf)
       case other =>

@@ -287,7 +287,7 @@ final class GovernReads(governed: GovernedSession) {
 private[plan] object Relations {
 
   def withOutput(leaf: LogicalPlan, renewed: Seq[(AttributeReference, AttributeReference)]): LogicalPlan = {
-    val by = AttributeMap(renewed)
+    lazy val by = AttributeMap(renewed)
     val output = renewed.map(_._2)
     leaf match {
       case r: DataSourceV2Relation               => r.copy(output = output)

@@ -82,7 +82,7 @@ object WrappedTarget {
 
   def unapply(table: LogicalPlan): Option[LogicalPlan] = table match {
     case SubqueryAlias(_, child)                            => unapply(child)
-    case VisibleColumns(child, _, Some(_)) if child.resolved => Some(EliminateSubqueryAliases(child))
+    case visible: VisibleColumns if visible.resolved => Some(EliminateSubqueryAliases(visible.child))
     case _                                                  => None
   }
 

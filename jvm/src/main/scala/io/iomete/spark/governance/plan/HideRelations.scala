@@ -54,13 +54,13 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
               missing(source, name, IcebergSources.parts(source), source.isStreaming, governed)
             // Spark gives the stream of a source no name, by which its policies could be found.
             case Some(name) if source.isStreaming =>
-              VisibleColumns(IcebergSources.asNamed(source), Some(name), None)
+              read(IcebergSources.asNamed(source), Some(name))
             case named =>
               if (named.isEmpty) new ReadAudit(governed).refusals(new GivenSources(governed).check(source))
-              VisibleColumns(source, None, None)
+              read(source)
           }
         case leaf if leaf.children.isEmpty && isTable(leaf) =>
-          val visible = VisibleColumns(leaf, None, None)
+          val visible = read(leaf)
           visible.copyTagsFrom(leaf)
           visible
         case clone: CloneTableStatement =>
@@ -128,7 +128,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       governed: GovernedSession
   ): LogicalPlan = RelationName.of(session, relation.multipartIdentifier) match {
     case None => // a temporary view, which may be another person's plan
-      val visible = VisibleColumns(named, None, None)
+      val visible = read(named)
       visible.copyTagsFrom(relation)
       visible
     case Some(name) if name.path.isDefined || isPath(relation.multipartIdentifier) =>
@@ -136,15 +136,18 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
       val path = relation.multipartIdentifier.last
       new ReadAudit(governed).refusals(governed.requirePath("read", path))
       // Inside a view, what a function reads has to stay apart from what the view reads.
-      if (BodyOfFunction.isAnalysed) VisibleColumns(named, None, None) else named
+      if (BodyOfFunction.isAnalysed) read(named) else named
     case Some(name) if governed.mayKnow(name) =>
-      val visible = VisibleColumns(named, Some(name), None)
+      val visible = read(named, Some(name))
       visible.copyTagsFrom(relation)
       visible
     case Some(name) =>
       new ReadAudit(governed).hidden(name)
       HiddenRelation.instead(named, relation.multipartIdentifier, relation.options, relation.isStreaming)
   }
+
+  private def read(relation: LogicalPlan, name: Option[RelationName] = None): VisibleColumns =
+    VisibleColumns(relation, name)(Some(session))
 
   private def missing(
       source: LogicalPlan,
@@ -228,7 +231,7 @@ object BodyOfFunction {
   private val entries = Set(ofFunctions, "withAnalysisContext")
 }
 
-/** Finds out how the columns look, as soon as Spark has resolved the relation inside.
+/** Finds out how the columns of a write's target look, once Spark has resolved the relation inside.
   *
   * Before that it puts in the bodies of Iceberg's views, which Iceberg's own rule would do next.
   */
@@ -237,15 +240,17 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     plan.resolveOperatorsUp {
       case relation @ VisibleColumns(child, name, None) if child.resolved =>
-        val look = Visibility.of(governed, child, name)
+        val look = relation.visibility.getOrElse(Visibility.of(governed, child, name))
         // Delta's interface for programs looks for its table itself, and not through a node of ours.
         val isBare = look.isPlain && isDelta(child) && !BodyOfFunction.isAnalysed
-        if (isBare) child else relation.copy(visibility = Some(look))
+        if (isBare) child
+        else if (relation.resolved) relation
+        else relation.copy(judged = Some(look))(relation.reader)
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
           .ofIceberg(name, named)
-          .fold[LogicalPlan](relation)(body => relation.copy(child = body))
+          .fold[LogicalPlan](relation)(body => relation.withNewChildren(Seq(body)))
       // Delta looks its table up itself, and says of one that isn't Delta's that it is there.
       case changes: DeltaTableValueFunction =>
         named(changes) match {
@@ -261,7 +266,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
     if (!BodyOfFunction.isAnalysed || changes.getTagValue(BodyOfFunction.tag).isDefined) changes
     else {
       changes.setTagValue(BodyOfFunction.tag, ())
-      VisibleColumns(changes, None, None)
+      VisibleColumns(changes, None)(Some(session))
     }
 
   private def isDelta(plan: LogicalPlan): Boolean = plan match {

@@ -284,9 +284,11 @@ object PolicyExpressions {
   )
 
   private final case class Template(columns: Seq[Attribute], expression: Expression) {
+    private val places = AttributeMap(columns.zipWithIndex)
+
     def over(actual: Seq[Attribute]): Expression = {
-      val by = AttributeMap(columns.zip(actual))
-      replaced(expression) { case a: AttributeReference if by.contains(a) => by(a) }
+      val placed = actual.toIndexedSeq
+      replaced(expression) { case a: AttributeReference if places.contains(a) => placed(places(a)) }
     }
   }
 

@@ -43,34 +43,40 @@ final case class CombinedDecision(
 ) {
   private val granting = creator.getOrElse(asker)
 
-  def broken: Option[String] = asker.broken.orElse(creator.flatMap(_.broken))
+  val broken: Option[String] = asker.broken.orElse(creator.flatMap(_.broken))
 
   def isVisible(column: String): Boolean =
     granting.visible(column) && (creator.isEmpty || !asker.denied(column))
 
-  def isReadable: Boolean = granting.visible.nonEmpty
+  val isReadable: Boolean = granting.visible.nonEmpty
 
   /** Whether a column is visible, and no mask is on it or on a field in it. */
-  def isShownAsItIs(column: String): Boolean = isVisible(column) && {
-    val path = ResourceNames.column(column)
-    masks.forall(!_.keys.exists(masked => masked == path || masked.startsWith(path + ".")))
-  }
+  def isShownAsItIs(column: String): Boolean =
+    isVisible(column) && (masks.isEmpty || !masked(ResourceNames.column(column)))
+
+  /** Paths that masks are on, and those of what they are fields of. */
+  private lazy val masked: Set[String] =
+    masks.flatMap(_.keys).flatMap(path => path +: prefixes(path)).toSet
+
+  /** `a.b.c`: `a`, `a.b`; a name may hold dots itself. */
+  private def prefixes(path: String): Seq[String] =
+    path.indices.filter(path(_) == '.').map(path.substring(0, _))
 
   /** In the order in which they are applied. */
-  def masks: Seq[Map[String, MaskRule]] =
+  val masks: Seq[Map[String, MaskRule]] =
     (creator.toSeq :+ asker).map(_.masks).filter(_.nonEmpty)
 
-  def filters: Seq[RowFilterRule] = (creator.toSeq :+ asker).flatMap(_.filter)
+  val filters: Seq[RowFilterRule] = (creator.toSeq :+ asker).flatMap(_.filter)
 
   /** Whom each filter and mask is for: `current_user()` and attributes are theirs. */
   def principalsOfFilters: Seq[(RowFilterRule, String)] =
     creator.toSeq.flatMap(_.filter.map(_ -> rights.holder)) ++ asker.filter.map(_ -> rights.asker)
 
-  def principalsOfMasks: Seq[(Map[String, MaskRule], String)] =
+  lazy val principalsOfMasks: Seq[(Map[String, MaskRule], String)] =
     (creator.toSeq.map(_.masks -> rights.holder) :+ (asker.masks -> rights.asker))
       .filter(_._1.nonEmpty)
 
-  def isRestricted: Boolean = masks.nonEmpty || filters.nonEmpty || creator.isDefined
+  val isRestricted: Boolean = masks.nonEmpty || filters.nonEmpty || creator.isDefined
 
   /** Whether all of these columns are seen, as they are, in every row. */
   def isPlain(columns: Seq[String]): Boolean =

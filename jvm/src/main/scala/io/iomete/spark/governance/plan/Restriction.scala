@@ -33,7 +33,8 @@ final class Restriction(
     // They show values of other columns, and by rows' places how many are hidden.
     case None if !decision.isPlain(named.filterNot(isMetadata).map(_.name)) =>
       denied(column)
-    case None => column
+    case None                                       => column
+    case Some(name) if decision.isShownAsItIs(name) => column
     case Some(name) =>
       decision.principalsOfMasks.foldLeft[Expression](column) { case (value, (rules, principal)) =>
         usable(masked(value, column, ResourceNames.column(name), rules, principal))

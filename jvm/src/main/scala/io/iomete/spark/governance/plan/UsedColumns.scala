@@ -77,7 +77,10 @@ private final class UsedColumns {
   private def ids(attributes: Seq[Attribute]): Ids = and(Set.empty, attributes.iterator)
 
   private def and(some: Ids, more: Iterator[Attribute]): Ids =
-    if (more.isEmpty) some else mutable.HashSet.from(some) ++= more.map(_.exprId)
+    more.map(_.exprId).filterNot(some) match {
+      case none if none.isEmpty => some
+      case fresh                => mutable.HashSet.from(some) ++= fresh
+    }
 
   /** A list of hundreds of columns isn't made into hundreds of sets. */
   private def references(expression: Expression): Iterator[Attribute] = expression match {

@@ -125,7 +125,7 @@ final class ViewBodies(session: SparkSession) {
 
   private def mark(relation: LogicalPlan, parts: Seq[String]): LogicalPlan =
     RelationName.of(session, parts).fold(relation) { name =>
-      val visible = VisibleColumns(relation, Some(name), Some(Visibility.inBody))
+      val visible = VisibleColumns(relation, Some(name), Some(Visibility.inBody))()
       visible.copyTagsFrom(relation)
       visible
     }

@@ -26,8 +26,8 @@ final class WriteTargets(session: SparkSession, governed: GovernedSession) {
         case relation: UnresolvedRelation =>
           nameOf(relation)
             .filter(_.path.isEmpty)
-            .fold[LogicalPlan](relation)(n => VisibleColumns(relation, Some(n), None))
-        case leaf: LeafNode if leaf.resolved => VisibleColumns(leaf, None, None)
+            .fold[LogicalPlan](relation)(n => VisibleColumns(relation, Some(n))())
+        case leaf: LeafNode if leaf.resolved => VisibleColumns(leaf, None)()
         case relation                        => relation
       }
   }
