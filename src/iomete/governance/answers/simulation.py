@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from iomete.governance.answers.audience import Audience, keys_named, split
 from iomete.governance.answers.columns import OTHER_COLUMNS, column_text, fields_in
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
-from iomete.governance.answers.explaining import written
 from iomete.governance.answers.path_changes import (
     is_on_paths,
     open_paths,
@@ -26,7 +25,7 @@ from iomete.governance.answers.sight import (
     sight_of,
 )
 from iomete.governance.evaluator.matching import has_token, is_wild
-from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
