@@ -768,9 +768,9 @@ def test_events_of_one_time_share_their_policies(world: World) -> None:
     then = now()
     world.policies.delete(grant.id)
     world.policies.explain_event(event_of(then, (grant.id,)))
-    book = next(iter(world.policies._past._books.values()))
+    book = next(iter(world.policies._asked._past._books.values()))
     world.policies.explain_event(event_of(then, (grant.id,), columns=("id",)))
-    assert [*world.policies._past._books.values()] == [book]
+    assert [*world.policies._asked._past._books.values()] == [book]
 
 
 # --- moments --------------------------------------------------------------------------------------
@@ -805,9 +805,10 @@ def test_what_was_compiled_is_used_again(world: World) -> None:
     assert world.policies.evaluator(at=late) is not first
     assert world.policies.evaluator(at=soon) is first
     draft = world.policies.draft().grant("select", on=ORDERS, to="bob")
-    book = world.policies._drafted(draft, world.policies._current())
+    asked = world.policies._asked
+    book = asked.drafted(draft, asked.current())
     world.policies.explain("bob", "select", ORDERS, after=draft)
-    assert world.policies._drafted(draft, world.policies._current()) is book
+    assert asked.drafted(draft, asked.current()) is book
     draft.delete(draft.documents[0]["name"])
     assert not world.policies.explain("bob", "select", ORDERS, after=draft).is_allowed
 
