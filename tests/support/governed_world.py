@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from iomete.access import Principal
+from iomete.catalog.governed_names import GovernedTable
 from iomete.catalog.owners import Owners
 from iomete.catalog.tags import Tags
 from iomete.errors import PlanOutdatedError
 from iomete.governance import Administration, Policies, Principals, Publisher
+from iomete.governance.tables import known_tables
 from iomete.store import Store
 from support.audit import trail_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Barrier
+
+CUSTOMERS_FILE = """\
+policies:
+  - name: customers
+    grant: select
+    on: lake.crm.customers
+    columns: [id, email]
+    to: group:analysts
+  - name: emails
+    mask: partial
+    on: lake.crm.customers
+    columns: email
+    to: group:analysts
+"""
+"""A policy file: analysts read two columns of customers, one of them masked."""
 
 
 @dataclass
@@ -89,6 +109,23 @@ class World:
         self.tags = Tags(self.administration, self.tables)
         self.owners = Owners(self.administration, self.tables)
         return self
+
+    def meet_table(self, full_name: str, columns: Mapping[str, str], *, since: int = 0) -> None:
+        """Record a table in the store as Spark does once it has met it.
+
+        Args:
+            full_name: Its name.
+            columns: Names of its columns and of fields in them, by their ids.
+            since: How many states of it were recorded before.
+        """
+        name = GovernedTable.parse(full_name)
+        with self.store.write() as connection:
+            connection.execute(
+                sa.insert(known_tables).values(
+                    identity="iceberg:1", since=since, catalog=name.catalog,
+                    namespace=name.namespace, table_name=name.table, columns=json.dumps(columns),
+                )
+            )  # fmt: skip
 
 
 def add_policies(url: str, root: str, name: str) -> None:

@@ -1,16 +1,44 @@
-"""What an event of the audit trail says, held to an explanation of it; in words."""
+"""Why an event of the audit trail was decided as it was, and what it says otherwise; in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
+from iomete.governance.asked_resources import PATH_ACTIONS, TABLE_PARTS, as_named
+from iomete.names import as_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from iomete.governance.answers.explanation import Explanation
+    from iomete.governance.answers import Explainer, Explanation
     from iomete.governance.audit.trail import AuditEvent
+    from iomete.governance.checks import Inventory
+    from iomete.governance.evaluator import Subject
+
+
+def explained(
+    event: AuditEvent, subject: Subject, explainer: Explainer, checks: Inventory
+) -> tuple[Explanation, bool]:
+    """Return an event's explanation, and whether it is of all columns of its table.
+
+    Args:
+        event: What was recorded.
+        subject: Its principal.
+        explainer: By the policies of its time.
+        checks: What exists.
+    """
+    action, name = event.action, event.resource
+    if action in PATH_ACTIONS:
+        return explainer.explain_path(subject, action, name), True
+    parts = as_named(as_parts(name))
+    if action != "select" or len(parts) != TABLE_PARTS:
+        return explainer.explain(subject, action, parts), True
+    there = checks.columns_of(as_parts(name))
+    columns = there or event.columns or ()
+    if not columns:
+        return explainer.explain_unknown(subject, parts), False
+    return explainer.explain(subject, action, parts, columns=columns), bool(there)
 
 
 def notes_on(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:

@@ -9,12 +9,9 @@ from iomete.access import Verdict
 from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
+from iomete.governance.asked_resources import TABLE_PARTS, is_path
 from iomete.governance.masks import Mask
-from iomete.governance.policy_answers import is_path
 from iomete.names import as_parts
-
-_TABLE_PARTS = 3
-"""The fewest parts of a table's full name."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,8 +73,8 @@ class PlannedAnswers:
 
     def _refuse_ambiguous(self, parts: Sequence[str]) -> None:
         """Refuse what may be a column: as a table nothing would be granted on it."""
-        lengths = range(_TABLE_PARTS, len(parts))
-        if len(parts) > _TABLE_PARTS and not any(
+        lengths = range(TABLE_PARTS, len(parts))
+        if len(parts) > TABLE_PARTS and not any(
             self._answers.knows_table(parts[:length]) for length in lengths
         ):
             raise ConfigurationError(

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from iomete.cli.app import app
-from iomete.folder import LakehouseFolder
-from iomete.governance.tables import known_tables
-from iomete.store import Store
 from support.governed_world import World
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.chdir(tmp_path)
-    folder = LakehouseFolder.at("lakehouse")
-    folder.make()
-    with Store.open(folder.store_database) as store:
-        with store.write() as connection:
-            connection.execute(
-                sa.insert(known_tables).values(
-                    identity="iceberg:1", since=0, catalog="lake", namespace="crm",
-                    table_name="customers",
-                    columns=json.dumps({"1": "id", "2": "email", "3": "region"}),
-                )
-            )  # fmt: skip
-        world = World(folder.root, store)
-        world.principals.add_group("analysts")
-        world.principals.add_user("alice", groups="analysts")
-        world.principals.add_user("bob")
-        world.policies.grant("select", on="lake.crm.customers", to="group:analysts")
-        world.policies.mask("lake.crm.customers", "email", "hash", to="group:analysts")
-        world.policies.filter_rows("lake.crm.customers", "region = 'EU'", to="alice")
-        yield world
+def lake(lakehouse: World) -> World:
+    lakehouse.meet_table("lake.crm.customers", {"1": "id", "2": "email", "3": "region"})
+    lakehouse.principals.add_group("analysts")
+    lakehouse.principals.add_user("alice", groups="analysts")
+    lakehouse.principals.add_user("bob")
+    lakehouse.policies.grant("select", on="lake.crm.customers", to="group:analysts")
+    lakehouse.policies.mask("lake.crm.customers", "email", "hash", to="group:analysts")
+    lakehouse.policies.filter_rows("lake.crm.customers", "region = 'EU'", to="alice")
+    return lakehouse
 
 
 def run(*arguments: str) -> str:

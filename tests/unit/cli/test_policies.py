@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,43 +19,20 @@ from iomete import offline
 from iomete.cli import main
 from iomete.cli.app import app
 from iomete.errors import EngineError, InvalidPolicyError
-from iomete.folder import LakehouseFolder
 from iomete.governance import Policies
 from iomete.governance.as_code.plan import Effect
-from iomete.governance.tables import known_tables
-from iomete.store import Store
 from support.audit import events_in
-from support.governed_world import World
-
-FILE = """\
-policies:
-  - name: customers
-    grant: select
-    on: lake.crm.customers
-    columns: [id, email]
-    to: group:analysts
-
-  - name: emails
-    mask: partial
-    on: lake.crm.customers
-    columns: email
-    to: group:analysts
-"""
+from support.governed_world import CUSTOMERS_FILE, World
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def lake(lakehouse: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A lakehouse in ./lakehouse with a group, and policy files in ./policies."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    folder = LakehouseFolder.at("lakehouse")
-    folder.make()
-    files(FILE)
-    with Store.open(folder.store_database) as store:
-        world = World(folder.root, store)
-        world.principals.add_group("analysts")
-        world.principals.add_user("alice", groups="analysts")
-        yield world
+    files(CUSTOMERS_FILE)
+    lakehouse.principals.add_group("analysts")
+    lakehouse.principals.add_user("alice", groups="analysts")
+    return lakehouse
 
 
 def files(text: str, name: str = "crm.yaml") -> None:
@@ -104,7 +81,7 @@ def test_a_plan_is_read_key_by_key(lake: World) -> None:
         "    columns: [id, email]",
         "    to: group:analysts",
         "",
-        "+ emails  policies/crm.yaml:8",
+        "+ emails  policies/crm.yaml:7",
         "    mask: partial",
         "    show_last: 4",
         "    on: lake.crm.customers",
@@ -144,7 +121,7 @@ def test_a_terminal_shows_a_plan_in_colours(lake: World) -> None:
 
 def test_changes_and_deletions_are_told_apart(lake: World) -> None:
     run("apply", "--future", "--yes")
-    files(FILE.partition("  - name: emails")[0].replace("[id, email]", "id"))
+    files(CUSTOMERS_FILE.partition("  - name: emails")[0].replace("[id, email]", "id"))
     assert run("plan").splitlines()[:8] == [
         "~ customers  policies/crm.yaml:2",
         "    columns: [id, email] → id",
@@ -237,7 +214,7 @@ def test_spark_is_started_only_if_there_is_something_to_do(
     assert "Done" in run("apply", "--yes")
     assert started == [True]
     assert "nothing to do" in run("apply", "--yes")
-    files(FILE.replace("crm.customers", "crm.custmers"))
+    files(CUSTOMERS_FILE.replace("crm.customers", "crm.custmers"))
     code, out, err = fails(monkeypatch, capsys, "apply", "--yes")
     assert (code, started) == (2, [True, True])
     assert "~ customers" in out
@@ -249,7 +226,7 @@ def test_spark_is_started_only_if_there_is_something_to_do(
 
 def test_masks_that_can_meet_are_a_line_on_stderr(lake: World) -> None:
     more = "  - {name: m, mask: hash, on: lake.crm.customers, columns: email, to: alice}\n"
-    files(FILE + more)
+    files(CUSTOMERS_FILE + more)
     result = CliRunner().invoke(app, ["policies", "apply", "--future", "--yes"])
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: Policy `emails` can meet `m`")
@@ -271,7 +248,7 @@ def test_names_of_policies_made_by_hand_are_taken_over_if_asked(
     lake.policies.grant("select", on="lake.crm", to="alice", name="emails")
     code, _, err = fails(monkeypatch, capsys, "plan")
     assert code == 2
-    assert "policies/crm.yaml:8:5: policy `emails`, `name`:" in err
+    assert "policies/crm.yaml:7:5: policy `emails`, `name`:" in err
     assert "~ emails" in run("plan", "--adopt")
     assert "Done" in run("apply", "--adopt", "--future", "-y")
 
@@ -448,7 +425,7 @@ def test_the_schema_is_printed_without_a_lakehouse(
 
 
 def test_escapes_do_not_reach_the_terminal(lake: World) -> None:
-    files(FILE.replace("name: emails", 'name: emails\n    description: "a\\x1b[2Jb"'))
+    files(CUSTOMERS_FILE.replace("name: emails", 'name: emails\n    description: "a\\x1b[2Jb"'))
     printed = run("plan")
     assert "\x1b" not in printed
     assert 'description: "a\\x1b[2Jb"' in printed
@@ -490,15 +467,9 @@ def test_without_spark_tables_are_not_guessed(lake: World) -> None:
 
 
 def test_without_spark_tables_are_known_that_it_has_met(lake: World) -> None:
-    with lake.store.write() as connection:
-        for since, column in ((0, "mail"), (3, "email")):
-            connection.execute(
-                sa.insert(known_tables).values(
-                    identity="iceberg:1", since=since, catalog="lake", namespace="crm.eu",
-                    table_name="customers",
-                    columns=json.dumps({"1": "id", "2": column, "3": "contact.phone"}),
-                )
-            )  # fmt: skip
+    for since, column in ((0, "mail"), (3, "email")):
+        columns = {"1": "id", "2": column, "3": "contact.phone"}
+        lake.meet_table("lake.crm.eu.customers", columns, since=since)
     with offline.open_policies() as policies:
         granted = policies.grant("select", on="lake.crm.eu.customers", columns="email", to="alice")
         nested = policies.grant("select", on="lake.crm.eu", to="alice", future=True)

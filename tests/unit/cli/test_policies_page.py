@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from iomete.cli import main
-from iomete.folder import LakehouseFolder
-from iomete.governance.tables import known_tables
-from iomete.store import Store
 from support.governed_world import World
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policies-as-code.md").read_text("utf-8")
@@ -23,24 +17,12 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def lake(lakehouse: World) -> World:
     """The lakehouse of the page, in ./lakehouse."""
-    monkeypatch.chdir(tmp_path)
-    folder = LakehouseFolder.at("lakehouse")
-    folder.make()
     columns = ["id", "name", "email", "phone", "region"]
-    with Store.open(folder.store_database) as store:
-        with store.write() as connection:  # as Spark records a table that it has met
-            connection.execute(
-                sa.insert(known_tables).values(
-                    identity="iceberg:1", since=0, catalog="lake", namespace="crm",
-                    table_name="customers",
-                    columns=json.dumps({str(n): name for n, name in enumerate(columns)}),
-                )
-            )  # fmt: skip
-        world = World(folder.root, store)
-        world.tables.tables["lake.crm.customers"] = dict.fromkeys(columns, "string")
-        yield world
+    lakehouse.meet_table("lake.crm.customers", {str(n): name for n, name in enumerate(columns)})
+    lakehouse.tables.tables["lake.crm.customers"] = dict.fromkeys(columns, "string")
+    return lakehouse
 
 
 def test_every_command_of_the_page_prints_what_it_shows(

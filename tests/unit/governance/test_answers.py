@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from iomete.access import Verdict
 from iomete.errors import (
@@ -26,7 +24,6 @@ from iomete.governance import Policies
 from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
 from iomete.governance.audit.trail import AuditEvent
 from iomete.governance.known_tables import KnownTables
-from iomete.governance.tables import known_tables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"
@@ -768,9 +765,9 @@ def test_events_of_one_time_share_their_policies(world: World) -> None:
     then = now()
     world.policies.delete(grant.id)
     world.policies.explain_event(event_of(then, (grant.id,)))
-    book = next(iter(world.policies._past._books.values()))
+    book = next(iter(world.policies._asked._past._books.values()))
     world.policies.explain_event(event_of(then, (grant.id,), columns=("id",)))
-    assert [*world.policies._past._books.values()] == [book]
+    assert [*world.policies._asked._past._books.values()] == [book]
 
 
 # --- moments --------------------------------------------------------------------------------------
@@ -805,9 +802,10 @@ def test_what_was_compiled_is_used_again(world: World) -> None:
     assert world.policies.evaluator(at=late) is not first
     assert world.policies.evaluator(at=soon) is first
     draft = world.policies.draft().grant("select", on=ORDERS, to="bob")
-    book = world.policies._drafted(draft, world.policies._current())
+    asked = world.policies._asked
+    book = asked.drafted(draft, asked.current())
     world.policies.explain("bob", "select", ORDERS, after=draft)
-    assert world.policies._drafted(draft, world.policies._current()) is book
+    assert asked.drafted(draft, asked.current()) is book
     draft.delete(draft.documents[0]["name"])
     assert not world.policies.explain("bob", "select", ORDERS, after=draft).is_allowed
 
@@ -926,13 +924,7 @@ def test_without_spark_the_step_to_an_unknown_table_can_be_taken(offline: Polici
 
 def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> None:
     columns = {"1": "id", "2": "a.b", "3": "contact", "4": "contact.email"}
-    with world.store.write() as connection:
-        connection.execute(
-            sa.insert(known_tables).values(
-                identity="iceberg:1", since=0, catalog="spark_catalog", namespace="default",
-                table_name="events", columns=json.dumps(columns),
-            )
-        )  # fmt: skip
+    world.meet_table("spark_catalog.default.events", columns)
     known = KnownTables(world.store)
     for name in ("spark_catalog.default.events", "Spark_Catalog.Default.Events"):
         assert known.kind_of(name.split(".")) == "table"

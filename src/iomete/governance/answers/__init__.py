@@ -5,7 +5,7 @@ Pure functions over an evaluator and what exists; nothing here needs Spark or a 
 
 from iomete.governance.answers.draft import Draft
 from iomete.governance.answers.effects import Effect, EffectKind, Effects, Simulation
-from iomete.governance.answers.explaining import Explainer, TagOrigins
+from iomete.governance.answers.explaining import Explainer
 from iomete.governance.answers.explanation import (
     ColumnSeen,
     ConsideredPolicy,
@@ -15,6 +15,7 @@ from iomete.governance.answers.explanation import (
     TagPath,
 )
 from iomete.governance.answers.findings import Finding, FindingKind, find_findings
+from iomete.governance.answers.reach import TagOrigins
 from iomete.governance.answers.rights import Holder, Right, holders_of, rights_of
 from iomete.governance.answers.simulation import simulate
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iomete.access import Verdict
-from iomete.governance.evaluator import Said
+from iomete.governance.evaluator import Access, Said
 
 
 class Outcome(StrEnum):
@@ -156,3 +156,8 @@ class Explanation:
 
 def _named(shown: ShownAs) -> str:
     return f"{shown.policy} `{shown.name}`"
+
+
+def verdict_of(found: Access) -> Verdict:
+    """Return what was decided, as explanations have it."""
+    return Verdict.ALLOWED if found.is_allowed else Verdict.DENIED

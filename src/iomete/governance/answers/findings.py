@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience
 from iomete.governance.answers.columns import column_of, seen_by
-from iomete.governance.answers.explaining import written
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator.matching import Match
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
-from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
 
 if TYPE_CHECKING:

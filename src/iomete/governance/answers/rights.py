@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, fields_in
-from iomete.governance.answers.explaining import written
 from iomete.governance.answers.explanation import Outcome
 from iomete.governance.answers.sight import Sight, sight_of, told_apart
-from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iomete.names import SESSION_CATALOG, lower
+from iomete.names import SESSION_CATALOG, lower, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,3 +44,19 @@ def full_name_parts(name: str) -> Parts:
 def prefixes(path: str) -> list[str]:
     """Return what a field is in: of `a.b.c`, `a` and `a.b`."""
     return [path[:position] for position, c in enumerate(path) if c == "."]
+
+
+def written(parts: Parts, column: str | None = None) -> str:
+    """Return a resource's full name from its parts as policies have them.
+
+    Args:
+        parts: Of the resource.
+        column: The column that it is, or is in as a field; unset: what is before the first dot.
+    """
+    if len(parts) < 2:
+        return quote_parts(parts)
+    path = parts[3].split(".") if len(parts) > 3 else []
+    if len(parts) > 3 and column is not None:
+        field = parts[3].removeprefix(column).removeprefix(".")
+        path = [column, *(field.split(".") if field else ())]
+    return quote_parts((parts[0], *parts[1].split("."), *parts[2:3], *path))

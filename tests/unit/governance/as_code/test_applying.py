@@ -32,23 +32,9 @@ from iomete.governance.tables import table_moves
 from iomete.settings import GovernanceSettings, RangerSettings
 from iomete.store import Store
 from support.audit import events_in
-from support.governed_world import World
+from support.governed_world import CUSTOMERS_FILE, World
 
 Write = Callable[..., Path]
-
-CUSTOMERS = """\
-policies:
-  - name: customers
-    grant: select
-    on: lake.crm.customers
-    columns: [id, email]
-    to: group:analysts
-  - name: emails
-    mask: partial
-    on: lake.crm.customers
-    columns: email
-    to: group:analysts
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -63,12 +49,19 @@ def summary(plan: PolicyPlan) -> list[tuple[str, str]]:
     return [(str(change.action), change.name) for change in (*plan.changes, *plan.adopted)]
 
 
+def problems_in(world: World, folder: Path) -> list[str]:
+    """Return everything that is wrong with files, after the name of the file."""
+    with pytest.raises(PolicyFilesError) as caught:
+        world.policies.plan(folder)
+    return [problem.partition("policies.yaml:")[2] for problem in caught.value.problems]
+
+
 def fields(change: PlannedChange) -> dict[str, tuple[Any, Any]]:
     return {field.key: (field.before, field.after) for field in change.fields}
 
 
 def test_what_files_say_is_made_and_then_there_is_nothing_to_do(world: World, write: Write) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     plan = world.policies.plan(folder)
     assert summary(plan) == [("create", "customers"), ("create", "emails")]
     assert fields(plan.changes[0]) == {
@@ -85,15 +78,15 @@ def test_what_files_say_is_made_and_then_there_is_nothing_to_do(world: World, wr
 
 def test_a_plan_changes_nothing(world: World, write: Write) -> None:
     before = world.policies.version
-    world.policies.plan(write(CUSTOMERS))
+    world.policies.plan(write(CUSTOMERS_FILE))
     assert world.policies.version == before
     assert world.policies.list() == []
 
 
 def test_changes_are_told_key_by_key_and_keep_the_policy_s_id(world: World, write: Write) -> None:
-    world.policies.apply(write(CUSTOMERS))
+    world.policies.apply(write(CUSTOMERS_FILE))
     before = world.policies.get("emails")
-    text = CUSTOMERS.replace("partial", "hash").replace("email\n    to", "id\n    to")
+    text = CUSTOMERS_FILE.replace("partial", "hash").replace("email\n    to", "id\n    to")
     (change,) = world.policies.plan(write(f"{text}    enabled: false\n")).changes
     assert fields(change) == {
         "mask": ("partial", "hash"), "show_last": (4, None), "columns": ("email", "id"),
@@ -128,8 +121,8 @@ def test_what_means_the_same_is_no_change(
 
 
 def test_a_policy_may_become_another_kind(world: World, write: Write) -> None:
-    world.policies.apply(write(CUSTOMERS))
-    text = CUSTOMERS.replace("mask: partial", "deny: select")
+    world.policies.apply(write(CUSTOMERS_FILE))
+    text = CUSTOMERS_FILE.replace("mask: partial", "deny: select")
     (change,) = world.policies.plan(write(text)).changes
     assert (change.action, change.kind) == (PlannedAction.UPDATE, "deny")
     world.policies.apply(write(text))
@@ -137,8 +130,8 @@ def test_a_policy_may_become_another_kind(world: World, write: Write) -> None:
 
 
 def test_what_files_no_longer_say_goes(world: World, write: Write) -> None:
-    world.policies.apply(write(CUSTOMERS))
-    folder = write(CUSTOMERS.partition("  - name: emails")[0])
+    world.policies.apply(write(CUSTOMERS_FILE))
+    folder = write(CUSTOMERS_FILE.partition("  - name: emails")[0])
     plan = world.policies.plan(folder)
     assert summary(plan) == [("delete", "emails")]
     assert fields(plan.changes[0])["mask"] == ("partial", None)
@@ -149,7 +142,7 @@ def test_what_files_no_longer_say_goes(world: World, write: Write) -> None:
 def test_a_folder_of_tests_alone_does_not_mean_that_no_policies_are_wanted(
     world: World, write: Write
 ) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     world.policies.apply(folder)
     write("tests: [{principal: alice, can: select, on: lake.crm.customers}]\n", "tests/a.yaml")
     for refused in (world.policies.plan, world.policies.apply):
@@ -160,18 +153,18 @@ def test_a_folder_of_tests_alone_does_not_mean_that_no_policies_are_wanted(
 
 def test_what_people_have_made_by_hand_is_left_alone(world: World, write: Write) -> None:
     world.policies.grant("select", on="lake.sales", to="alice", name="by hand")
-    world.policies.apply(write(CUSTOMERS))
+    world.policies.apply(write(CUSTOMERS_FILE))
     world.policies.apply(write("policies: []\n"))
     assert [policy.name for policy in world.policies.list()] == ["by hand"]
 
 
 def test_projects_do_not_touch_each_other(world: World, write: Write, tmp_path: Path) -> None:
-    world.policies.apply(write(f"project: crm\n{CUSTOMERS}"))
+    world.policies.apply(write(f"project: crm\n{CUSTOMERS_FILE}"))
     other = tmp_path / "hr"
     other.mkdir()
     (other / "a.yaml").write_text("project: hr\npolicies: []\n")
     assert world.policies.plan(other).is_empty
-    (other / "a.yaml").write_text(f"project: hr\n{CUSTOMERS}")
+    (other / "a.yaml").write_text(f"project: hr\n{CUSTOMERS_FILE}")
     with pytest.raises(PolicyFilesError, match="owned by the files of project `crm`"):
         world.policies.plan(other, adopt=True)
 
@@ -179,14 +172,14 @@ def test_projects_do_not_touch_each_other(world: World, write: Write, tmp_path: 
 def test_a_name_of_somebody_s_policy_is_told_or_adopted(world: World, write: Write) -> None:
     mine = world.policies.grant("select", on="lake.sales", to="alice", name="customers")
     with pytest.raises(PolicyFilesError) as caught:
-        world.policies.plan(write(CUSTOMERS))
+        world.policies.plan(write(CUSTOMERS_FILE))
     (problem,) = caught.value.problems
     assert f"policies.yaml:2:5: policy `customers`, `name`: `{world.admin}` has made" in problem
-    plan = world.policies.plan(write(CUSTOMERS), adopt=True)
+    plan = world.policies.plan(write(CUSTOMERS_FILE), adopt=True)
     assert summary(plan) == [("update", "customers"), ("create", "emails")]
     world.policies.apply(plan)
     assert world.policies.get("customers").id == mine.id
-    assert world.policies.plan(write(CUSTOMERS)).is_empty
+    assert world.policies.plan(write(CUSTOMERS_FILE)).is_empty
 
 
 def test_what_says_the_same_is_adopted_and_is_no_difference(world: World, write: Write) -> None:
@@ -194,7 +187,7 @@ def test_what_says_the_same_is_adopted_and_is_no_difference(world: World, write:
         "select", on="lake.crm.customers", columns=["id", "email"], to="group:analysts",
         name="customers",
     )  # fmt: skip
-    folder = write(CUSTOMERS.partition("  - name: emails")[0])
+    folder = write(CUSTOMERS_FILE.partition("  - name: emails")[0])
     plan = world.policies.plan(folder)
     assert (plan.has_changes, plan.is_empty) == (False, False)
     assert summary(plan) == [("adopt", "customers")]
@@ -203,7 +196,7 @@ def test_what_says_the_same_is_adopted_and_is_no_difference(world: World, write:
 
 
 def test_changes_by_hand_of_what_files_own_are_found(world: World, write: Write) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     world.policies.apply(folder)
     world.policies.update("emails", mask="hash")
     world.policies.disable("customers")
@@ -216,7 +209,7 @@ def test_changes_by_hand_of_what_files_own_are_found(world: World, write: Write)
 
 
 def test_an_import_over_a_policy_of_files_leaves_it_to_them(world: World, write: Write) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     world.policies.apply(folder)
     exported = world.policies.export()
     exported["policies"][0]["description"] = "imported"
@@ -228,7 +221,7 @@ def test_an_import_over_a_policy_of_files_leaves_it_to_them(world: World, write:
 def test_an_export_into_another_lakehouse_brings_no_owner(
     world: World, write: Write, tmp_path: Path
 ) -> None:
-    world.policies.apply(write(CUSTOMERS))
+    world.policies.apply(write(CUSTOMERS_FILE))
     exported = world.policies.export()
     with Store.open(tmp_path / "other.db") as store:
         other = World(tmp_path / "other", store)
@@ -244,11 +237,7 @@ def test_principals_and_tags_have_to_exist(world: World, write: Write) -> None:
         "  - {name: b, mask: hash, on_tag: PIJ, to: everyone, except: carol}\n"
         "  - {name: c, mask: hash, on_tag: 'X.*', to: '{OWNER}'}\n"
     )
-    with pytest.raises(PolicyFilesError) as caught:
-        world.policies.plan(folder)
-    problems = [
-        problem.replace(f"{folder}/policies.yaml:", "") for problem in caught.value.problems
-    ]
+    problems = problems_in(world, folder)
     assert [problem.partition(" (")[0] for problem in problems] == [
         "2:44: policy `a`, `to`: Group `analyst` does not exist",
         "3:27: policy `b`, `on_tag`: tag `PIJ` does not exist",
@@ -269,11 +258,7 @@ def test_tables_and_columns_have_to_exist_unless_they_come_later(
         "  - {name: d, grant: select, on: lake.crm.later, to: alice, future: true}\n"
     )
     folder = write(text)
-    with pytest.raises(PolicyFilesError) as caught:
-        world.policies.plan(folder)
-    problems = [
-        problem.replace(f"{folder}/policies.yaml:", "") for problem in caught.value.problems
-    ]
+    problems = problems_in(world, folder)
     assert [problem.partition(" (")[0] for problem in problems] == [
         "2:30: policy `a`, `on`: table `lake.crm.custmers` does not exist",
         "3:51: policy `b`, `columns`: `emial` is not in `lake.crm.customers`",
@@ -288,7 +273,7 @@ def test_tables_and_columns_have_to_exist_unless_they_come_later(
 
 def test_what_stays_as_it_is_needs_no_table(world: World, write: Write) -> None:
     """A table that was dropped is no reason not to change other policies."""
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     world.policies.apply(folder)
     del world.tables.tables["lake.crm.customers"]
     assert world.policies.plan(folder).is_empty
@@ -298,8 +283,8 @@ def test_a_plan_is_one_transaction_one_version_and_one_event_a_policy(
     world: World, write: Write
 ) -> None:
     world.policies.grant("select", on="lake.sales", to="alice", name="adopted")
-    world.policies.apply(write(CUSTOMERS))
-    text = CUSTOMERS.replace("partial", "hash").replace("name: customers", "name: clients")
+    world.policies.apply(write(CUSTOMERS_FILE))
+    text = CUSTOMERS_FILE.replace("partial", "hash").replace("name: customers", "name: clients")
     adopted = "  - {name: adopted, grant: select, on: lake.sales, to: alice}\n"
     plan = world.policies.plan(write(text + adopted))
     seen = len(events_in(world.spool))
@@ -321,8 +306,8 @@ def test_a_plan_is_one_transaction_one_version_and_one_event_a_policy(
 
 
 def test_names_can_be_exchanged(world: World, write: Write) -> None:
-    world.policies.apply(write(CUSTOMERS))
-    swapped = CUSTOMERS.replace("name: emails", "name: x").replace(
+    world.policies.apply(write(CUSTOMERS_FILE))
+    swapped = CUSTOMERS_FILE.replace("name: emails", "name: x").replace(
         "name: customers", "name: emails"
     )
     world.policies.apply(write(swapped.replace("name: x", "name: customers")))
@@ -342,7 +327,7 @@ def test_names_can_be_exchanged(world: World, write: Write) -> None:
 def test_a_plan_is_refused_once_anything_has_changed(
     world: World, write: Write, change: Callable[[World], object]
 ) -> None:
-    plan = world.policies.plan(write(CUSTOMERS))
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
     change(world)
     before = world.policies.list()
     with pytest.raises(PlanOutdatedError, match="nothing was changed") as caught:
@@ -354,8 +339,8 @@ def test_a_plan_is_refused_once_anything_has_changed(
 def test_an_error_in_the_middle_leaves_everything_as_it_was(
     world: World, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.policies.apply(write(CUSTOMERS))
-    plan = world.policies.plan(write(CUSTOMERS.replace("name: emails", "name: zzz")))
+    world.policies.apply(write(CUSTOMERS_FILE))
+    plan = world.policies.plan(write(CUSTOMERS_FILE.replace("name: emails", "name: zzz")))
     before = (world.policies.list(), world.policies.version, len(events_in(world.spool)))
 
     def fail(*_: object, **__: object) -> None:
@@ -373,7 +358,7 @@ def test_of_two_processes_that_apply_at_once_one_wins(
 ) -> None:
     saved = []
     for number in range(2):
-        plan = world.policies.plan(write(CUSTOMERS.replace("emails", f"emails {number}")))
+        plan = world.policies.plan(write(CUSTOMERS_FILE.replace("emails", f"emails {number}")))
         saved.append(tmp_path / f"{number}.json")
         world.policies.save_plan(plan, saved[-1])
     worker = Path(__file__).with_name("as_code_worker.py")
@@ -394,7 +379,7 @@ def test_of_two_processes_that_apply_at_once_one_wins(
 
 
 def test_only_admins_plan_apply_and_export(world: World, write: Write, tmp_path: Path) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     plan = world.policies.plan(folder)
     world.policies.save_plan(plan, tmp_path / "plan.json")
     alice = world.act_as("alice").policies
@@ -421,7 +406,7 @@ def test_only_admins_plan_apply_and_export(world: World, write: Write, tmp_path:
 def test_policies_of_a_ranger_admin_are_not_changed_here(
     world: World, write: Write, tmp_path: Path
 ) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     plan = world.policies.plan(folder)
     ranger = RangerSettings(url="http://ranger.example", service="lake", user="a", password="b")
     settings = GovernanceSettings(source="ranger", ranger=ranger)
@@ -439,12 +424,12 @@ def test_policies_of_a_ranger_admin_are_not_changed_here(
 def test_masks_that_can_meet_are_warned_of(world: World, write: Write) -> None:
     more = "  - {name: m, mask: hash, on: lake.crm.customers, columns: email, to: alice}\n"
     with pytest.warns(PolicyConflictWarning, match="`emails` can meet `m`") as caught:
-        world.policies.apply(write(CUSTOMERS + more))
+        world.policies.apply(write(CUSTOMERS_FILE + more))
     assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_a_plan_of_another_lakehouse_is_refused(world: World, write: Write, tmp_path: Path) -> None:
-    plan = world.policies.plan(write(CUSTOMERS))
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
     path = tmp_path / "plan.json"
     world.policies.save_plan(plan, path)
     with Store.open(tmp_path / "other.db") as store:
@@ -470,12 +455,12 @@ def rename(store: Store, old: str, new: str) -> None:
 
 
 def test_a_policy_that_has_followed_a_rename_is_noted(world: World, write: Write) -> None:
-    world.policies.apply(write(CUSTOMERS))
+    world.policies.apply(write(CUSTOMERS_FILE))
     rename(world.store, "lake.crm.customers", "lake.crm.clients")
-    plan = world.policies.plan(write(CUSTOMERS))
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
     assert fields(plan.changes[0]) == {"on": ("lake.crm.clients", "lake.crm.customers")}
     assert all("was renamed" in str(change.note) for change in plan.changes)
-    text = CUSTOMERS.replace("lake.crm.customers", "lake.crm.clients")
+    text = CUSTOMERS_FILE.replace("lake.crm.customers", "lake.crm.clients")
     assert world.policies.plan(write(text), future=True).is_empty
 
 
@@ -500,7 +485,7 @@ class Told:
 
 
 def test_something_else_may_tell_who_gains_what(world: World, write: Write) -> None:
-    folder = write(CUSTOMERS)
+    folder = write(CUSTOMERS_FILE)
     policies = Policies(world.administration, world.tables, effects=Told())
     effects = policies.plan(folder).effects
     assert effects is not None
@@ -511,7 +496,7 @@ def test_a_store_that_was_put_back_does_not_take_a_plan_of_later(
     world: World, write: Write
 ) -> None:
     """Versions in force never go back, so that one number doesn't mean two states."""
-    plan = world.policies.plan(write(CUSTOMERS))
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
     Publisher(world.store, world.spool.parent / "policies").publish()
     world.policies.apply(plan)
     with pytest.raises(PlanOutdatedError):
@@ -522,13 +507,11 @@ def test_what_does_not_exist_is_told_with_what_is_wrong_in_the_files(
     world: World, write: Write
 ) -> None:
     folder = write(
-        CUSTOMERS.replace("grant:", "grnt:").replace("to: group:analysts", "to: nobody")
+        CUSTOMERS_FILE.replace("grant:", "grnt:").replace("to: group:analysts", "to: nobody")
         + "  - name: mine\n    grant: select\n    on_tag: PIII\n    to: group:analysts\n"
     )
-    with pytest.raises(PolicyFilesError) as caught:
-        world.policies.plan(folder)
-    found = [problem.partition("policies.yaml:")[2] for problem in caught.value.problems]
-    assert [problem.partition(" (")[0] for problem in found] == [
+    problems = problems_in(world, folder)
+    assert [problem.partition(" (")[0] for problem in problems] == [
         "3:5: policy `customers`, `grnt`: there is no such key; did you mean `grant`?",
         "11:5: policy `emails`, `to`: User `nobody` does not exist",
         "14:5: policy `mine`, `on_tag`: tag `PIII` does not exist",

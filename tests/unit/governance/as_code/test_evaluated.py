@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from iomete.governance import Policies
 from iomete.governance.as_code.plan import PolicyPlan
 from iomete.governance.known_tables import KnownTables
-from iomete.governance.tables import known_tables
 from support.governed_world import World
 
 Write = Callable[..., Path]
@@ -58,13 +55,7 @@ def policies(request: pytest.FixtureRequest, world: World) -> Policies:
         return world.policies
     if request.param == "those that Spark has met":
         columns = {"1": "id", "2": "email", "3": "region", "4": "contact", "5": "contact.phone"}
-        with world.store.write() as connection:
-            connection.execute(
-                sa.insert(known_tables).values(
-                    identity="iceberg:1", since=0, catalog="lake", namespace="crm",
-                    table_name="customers", columns=json.dumps(columns),
-                )
-            )  # fmt: skip
+        world.meet_table("lake.crm.customers", columns)
     return Policies(world.administration, KnownTables(world.store))
 
 

@@ -1,4 +1,7 @@
-"""Which paths a change of policies is judged on: those that policies name; others nobody lists."""
+"""What a change of policies is judged on besides tables: catalogs, namespaces and paths.
+
+Of paths those that policies name; others nobody lists.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,36 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.matching import has_token, is_wild
 from iomete.governance.evaluator.paths import policy_value
+from iomete.governance.evaluator.resource_names import table_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iomete.governance.evaluator import CompiledPolicy
+    from iomete.governance.evaluator.matching import Values
+    from iomete.governance.evaluator.resource_names import Parts
 
 _FIRST_OPEN = re.compile(r"[*?{]")
+
+
+def containers_in_question(
+    tables: Iterable[Sequence[str]], policies: Iterable[CompiledPolicy]
+) -> list[Parts]:
+    """Return the catalogs and namespaces that hold tables, or that policies name."""
+    found: dict[Parts, None] = {}
+    for name in tables:
+        catalog, namespace, _ = table_parts(name)
+        found[catalog,] = None
+        levels = namespace.split(".")
+        for depth in range(1, len(levels) + 1):
+            found[catalog, ".".join(levels[:depth])] = None
+    for policy in policies:
+        for resources in policy.resources:
+            named = [_literal(values) for values in resources.levels[:2]]
+            for catalog in named[0] if named else ():
+                found[catalog,] = None
+                found.update(((catalog, one), None) for one in (named[1] if named[1:] else ()))
+    return sorted(found)
 
 
 def is_on_paths(policy: CompiledPolicy) -> bool:
@@ -71,3 +97,10 @@ def _values(policy: CompiledPolicy) -> Iterator[str]:
     if is_on_paths(policy):
         for resources in policy.document_resources:
             yield from resources.get("path", {}).get("values", ())
+
+
+def _literal(values: Values) -> list[str]:
+    """Return the names among values that stand for nothing but themselves."""
+    if values.excludes:
+        return []
+    return [text for text in values.texts if not is_wild(text) and not has_token(text)]

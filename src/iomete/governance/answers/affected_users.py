@@ -1,0 +1,104 @@
+"""Whom a change of policies and memberships can touch, in what, and whom it tells apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.audience import Audience, keys_named
+from iomete.governance.answers.sight import ACTIONS_BUT_SELECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from iomete.governance.evaluator import CompiledPolicy, Evaluator
+    from iomete.governance.evaluator.resource_names import Parts
+
+
+class AffectedUsers:
+    """The users of before and after a change, as sets.
+
+    `was` and `now` are who policies reach, `moved` users whose groups or roles are others.
+    `changed` are the policies that differ, by id; `touched` those of them that were found to be on
+    something.
+
+    Args:
+        before: What decides.
+        after: What would decide.
+    """
+
+    def __init__(self, before: Evaluator, after: Evaluator) -> None:
+        names = sorted({*before.contents.users, *after.contents.users})
+        self.was = Audience(before.contents, names)
+        self.now = Audience(after.contents, names)
+        self.moved = self._users_that_moved()
+        self.changed = _changed_policies(before, after)
+        self.touched: set[int] = set()
+
+    def keys_of_moved(self) -> set[str]:
+        """Return the groups and roles that users are in who weren't, or are no longer."""
+        found: set[str] = set()
+        for name in self.was.members(self.moved):
+            nothing: frozenset[str] = frozenset()
+            found |= self.was.keys.get(name, nothing) ^ self.now.keys.get(name, nothing)
+        return found
+
+    def by(self, policies: Mapping[int, CompiledPolicy], owners: Sequence[str | None]) -> int:
+        """Return for whom policies on a resource can decide otherwise, whoever has owned it."""
+        affected = self.moved
+        self.touched |= policies.keys() & self.changed.keys()
+        for policy_id in policies.keys() & self.changed.keys():
+            for policy in self.changed[policy_id]:
+                for audience in (self.was, self.now):
+                    for owner in owners:
+                        affected |= audience.of_policy(policy, owner)
+        return affected
+
+    def told_apart_by(
+        self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
+    ) -> list[int]:
+        """Return the sets of users that policies on a table tell apart."""
+        unique = {id(policy): policy for policy in policies}.values()
+        keys = keys_named(unique)
+        sets = [audience.having(key) for audience in (self.was, self.now) for key in keys]
+        sets += [self.was.admins, self.now.admins, self.was.everyone, self.now.everyone]
+        sets += [self.was.bit_of(owner) for owner in owners if owner is not None]
+        sets += [
+            self.was.matching(policy, table, owner)
+            for policy in unique
+            if policy.fills_names
+            for owner in set(owners)
+        ]
+        return list(dict.fromkeys(sets))
+
+    def actions(self, policies: Iterable[CompiledPolicy]) -> tuple[str, ...]:
+        """Return the actions besides `select` that can change: all, where users have moved."""
+        if self.moved:
+            return ACTIONS_BUT_SELECT
+        named: set[str] = set()
+        for policy in policies:
+            for changed in self.changed.get(policy.id, ()):
+                for item in changed.all_items:
+                    named |= item.actions
+                if changed.denies_all_else:
+                    return ACTIONS_BUT_SELECT
+        return tuple(action for action in ACTIONS_BUT_SELECT if action in named)
+
+    def _users_that_moved(self) -> int:
+        """Return users who are in other groups, hold other roles, or are there no longer."""
+        moved = 0
+        for name in self.was.names:
+            if self.was.keys.get(name) != self.now.keys.get(name):
+                moved |= self.was.bit_of(name)
+        return moved
+
+
+def _changed_policies(before: Evaluator, after: Evaluator) -> dict[int, list[CompiledPolicy]]:
+    """Return the policies that are in force in one of two, or in both but otherwise."""
+    was = {policy.id: policy for policy in before.policies}
+    now = {policy.id: policy for policy in after.policies}
+    changed = {}
+    for policy_id in was.keys() | now.keys():
+        versions = [one[policy_id] for one in (was, now) if policy_id in one]
+        if len(versions) < 2 or versions[0].document != versions[1].document:
+            changed[policy_id] = versions
+    return changed

@@ -1,0 +1,190 @@
+"""What became of each policy that is on a resource: it decided, agreed, lost, or said nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iomete.governance.answers.explanation import ConsideredPolicy, Outcome
+from iomete.governance.documents import PolicyType, Priority
+from iomete.governance.evaluator import Said
+from iomete.governance.evaluator.matching import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iomete.governance.answers.reach import Reach
+    from iomete.governance.evaluator import Access, CompiledPolicy, Evaluator, Subject
+    from iomete.governance.evaluator.policies import Item
+    from iomete.governance.evaluator.resource_names import Parts
+    from iomete.governance.evaluator.tags import CarriedTag
+
+
+class ConsideredPolicies:
+    """Tells which policies are asked about a resource, the one that decides first.
+
+    Args:
+        evaluator: What decides.
+        asleep: Policies that aren't in force at its moment.
+        reach: How policies come to be for a principal, and on a resource.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, asleep: Sequence[CompiledPolicy], reach: Reach
+    ) -> None:
+        self._evaluator = evaluator
+        self._asleep = asleep
+        self._reach = reach
+
+    def on(
+        self, subject: Subject, action: str, parts: Parts, found: Access
+    ) -> tuple[ConsideredPolicy, ...]:
+        """Return those that are on a resource, of which `found` was decided."""
+        evaluator = self._evaluator
+        owner = evaluator.owner_of(parts)
+        tags = evaluator.tags.of(parts)
+        kind = PolicyType.ACCESS
+        policies = {
+            policy.id: policy
+            for policy, _ in (
+                *evaluator.on_tags(kind, tags),
+                *evaluator.on_resource(kind, subject, parts, owner, below=False),
+            )
+        }
+        if found.policy is not None:  # a denial that stops above the resource
+            policies.setdefault(found.policy.id, found.policy)
+        considered = [
+            self._consider(policy, subject, action, owner, found, tags)
+            for policy in policies.values()
+        ]
+        considered += self._not_in_force(subject, action, parts, owner, tags)
+        return _sorted(considered)
+
+    def on_table(
+        self, subject: Subject, table: Parts, columns: Iterable[str]
+    ) -> tuple[ConsideredPolicy, ...]:
+        """Return those that are on columns of a table that is read, each once."""
+        considered: dict[int, ConsideredPolicy] = {}
+        for name in columns:
+            parts = (*table, name)
+            found = self._evaluator.decide(subject, "select", parts)
+            for one in self.on(subject, "select", parts, found):
+                known = considered.get(one.id)
+                if known is None or one.outcome is Outcome.DECIDES:
+                    considered[one.id] = one
+        return _sorted(considered.values())
+
+    def on_path(
+        self, subject: Subject, action: str, path: str, found: Access
+    ) -> tuple[ConsideredPolicy, ...]:
+        """Return those that are on a path, of which `found` was decided."""
+        policies = {policy.id: policy for policy in self._evaluator.paths.on(subject, path)}
+        if found.policy is not None:  # a denial of something below
+            policies.setdefault(found.policy.id, found.policy)
+        return _sorted(
+            self._consider(policy, subject, action, None, found, ()) for policy in policies.values()
+        )
+
+    def _consider(
+        self,
+        policy: CompiledPolicy,
+        subject: Subject,
+        action: str,
+        owner: str | None,
+        found: Access,
+        tags: Sequence[CarriedTag],
+    ) -> ConsideredPolicy:
+        said = policy.says(action, subject, owner)
+        outcome, why = self._outcome(policy, said, subject, action, owner, found)
+        item = _item(policy, said, action, subject, owner)
+        return ConsideredPolicy(
+            id=policy.id,
+            name=policy.name,
+            says="" if said is Said.NOTHING else str(said),
+            priority=Priority(policy.priority).name.lower(),
+            outcome=outcome,
+            why=why,
+            through=() if item is None else self._reach.way(item, subject, owner),
+            tags=self._reach.tag_paths(policy, tags),
+        )
+
+    def _outcome(
+        self,
+        policy: CompiledPolicy,
+        said: Said,
+        subject: Subject,
+        action: str,
+        owner: str | None,
+        found: Access,
+    ) -> tuple[Outcome, str]:
+        winner = found.policy
+        if said is Said.NOTHING or winner is None:
+            return Outcome.SAYS_NOTHING, _silence(policy, action, subject, owner)
+        if policy is winner:
+            item = _item(policy, said, action, subject, owner)
+            whom = (
+                "whoever it doesn't allow"
+                if item is None
+                else self._reach.whom(item, subject, owner)
+            )
+            return Outcome.DECIDES, f"it {said} `{action}` to {whom}"
+        if said is found.said:
+            return Outcome.AGREES, f"it says the same as policy {winner.id}, which is asked first"
+        if winner.priority > policy.priority:
+            return Outcome.LOSES, f"policy {winner.id} has priority override, and is asked first"
+        if found.is_denied:
+            return Outcome.LOSES, f"policy {winner.id} denies it, which beats a grant"
+        return Outcome.LOSES, f"policy {winner.id} is asked first"
+
+    def _not_in_force(
+        self,
+        subject: Subject,
+        action: str,
+        parts: Parts,
+        owner: str | None,
+        tags: Sequence[CarriedTag],
+    ) -> list[ConsideredPolicy]:
+        asked = Asked(user=subject.name, owner=owner)
+        carried = {tag.tag for tag in tags}
+        considered = []
+        for policy in self._asleep:
+            is_on = policy.match(parts, asked).covers or any(
+                policy.is_on_tag(tag) for tag in carried
+            )
+            said = policy.says(action, subject, owner)
+            if policy.kind is PolicyType.ACCESS and is_on and said is not Said.NOTHING:
+                considered.append(
+                    ConsideredPolicy(
+                        id=policy.id,
+                        name=policy.name,
+                        says=str(said),
+                        priority=Priority(policy.priority).name.lower(),
+                        outcome=Outcome.NOT_IN_FORCE,
+                        why="its validity schedule excludes this time",
+                        tags=self._reach.tag_paths(policy, tags),
+                    )
+                )
+        return considered
+
+
+def _item(
+    policy: CompiledPolicy, said: Said, action: str, subject: Subject, owner: str | None
+) -> Item | None:
+    items = policy.denials if said is Said.DENIES else policy.items
+    return next(
+        (item for item in items if action in item.actions and item.is_for(subject, owner)), None
+    )
+
+
+def _silence(policy: CompiledPolicy, action: str, subject: Subject, owner: str | None) -> str:
+    items = (*policy.items, *policy.denials)
+    about = [item for item in items if action in item.actions]
+    if not about:
+        return f"it isn't about `{action}`"
+    if any(item.is_for(subject, owner) for item in about):
+        return f"it excepts `{subject.name}`"
+    return f"it isn't for `{subject.name}`"
+
+
+def _sorted(policies: Iterable[ConsideredPolicy]) -> tuple[ConsideredPolicy, ...]:
+    rank = {outcome: place for place, outcome in enumerate(Outcome)}
+    return tuple(sorted(policies, key=lambda policy: rank[policy.outcome]))

@@ -1,0 +1,141 @@
+"""What a question about policies is about: an action that there is, on a resource that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from iomete.errors import (
+    CatalogNotFoundError,
+    ColumnNotFoundError,
+    ConfigurationError,
+    NamespaceNotFoundError,
+    NotFoundError,
+    TableNotFoundError,
+)
+from iomete.governance.evaluator import ACTIONS
+from iomete.governance.evaluator.paths import canonical
+from iomete.governance.evaluator.policies import TABLE_ACTIONS
+from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
+from iomete.names import as_parts, lower, nearest, quote_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iomete.governance.checks import Inventory
+
+Name = str | Sequence[str]
+PATH_ACTIONS = ("read", "write")
+TABLE_PARTS = 3
+"""The fewest parts of a table's full name."""
+
+
+def check_action(action: str, *, on_path: bool) -> None:
+    """Refuse an action that there isn't on paths, or on all else.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    known, where = (PATH_ACTIONS, "paths") if on_path else (TABLE_ACTIONS, "tables")
+    if action in known:
+        return
+    alike = None if action in ACTIONS else nearest(str(action), known)
+    raise ConfigurationError(
+        f"`{str(action)[:80]}` is no action on {where}.",
+        hint=f"did you mean `{alike}`?" if alike else f"actions are {', '.join(known)}",
+    )
+
+
+def is_path(resource: Any) -> bool:
+    """Tell whether a resource is a path, and not a name: it begins with a scheme or a slash."""
+    return isinstance(resource, str) and (
+        "://" in resource or resource.startswith("/") or canonical(resource) is not None
+    )
+
+
+def checked_path(path: str) -> str:
+    """Return a path that policies can be on.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if canonical(path) is None:
+        raise ConfigurationError(
+            f"`{path[:200]}` can't be a path of policies: it is relative, or has `.` in it.",
+            hint="write s3://bucket/prefix, or /a/local/folder",
+        )
+    return path
+
+
+def find_resource(
+    checks: Inventory,
+    resource: Name,
+    *,
+    future: bool,
+    step: str = "pass future=True for what is to come",
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the parts of what is named as policies have them, and the columns of a table.
+
+    Args:
+        checks: What exists.
+        resource: As it is named.
+        future: Whether it needn't exist.
+        step: What to do where it has to, and doesn't.
+
+    Raises:
+        NotFoundError: There is nothing of this name, and it must exist.
+    """
+    parts = as_parts(resource)
+    for length in range(len(parts), 2, -1):
+        if checks.kind_of(parts[:length]) == "table":
+            return _in_table(checks, parts[:length], parts[length:], future=future)
+    kind = checks.kind_of(parts) if len(parts) < TABLE_PARTS or not future else None
+    if kind in ("catalog", "namespace"):
+        return namespace_parts(parts), ()
+    if future:
+        return as_named(parts), ()
+    raise _missing(checks, parts, step)
+
+
+def as_named(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a name that need not exist: a table, where it has three and more."""
+    return table_parts(parts) if len(parts) >= TABLE_PARTS else namespace_parts(parts)
+
+
+def column_of(parts: Sequence[str], resource: Name) -> str | None:
+    """Return the column of a field's path; a column may have a dot in its own name."""
+    if len(parts) < 4 or "." not in parts[3]:
+        return None
+    in_table = as_parts(resource)[2 + parts[1].count(".") + 1 :]
+    return lower(in_table[0]) if len(in_table) > 1 else None
+
+
+def _in_table(
+    checks: Inventory, table: Sequence[str], path: Sequence[str], *, future: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    there = checks.columns(quote_parts(table)) or ()
+    names = {lower(column): column for column, _ in there}
+    if not path:
+        return table_parts(table), tuple(names.values())
+    if lower(path[0]) not in names and not future:
+        alike = nearest(path[0], names.values())
+        raise ColumnNotFoundError(
+            f"Table `{quote_parts(table)}` has no column `{path[0][:200]}`.",
+            hint=f"did you mean `{alike}`?" if alike else "see its columns by DESCRIBE",
+        )
+    return (*table_parts(table), ".".join(map(lower, path))), ()
+
+
+def _missing(checks: Inventory, parts: Sequence[str], step: str) -> NotFoundError:
+    errors = {1: CatalogNotFoundError, 2: NamespaceNotFoundError}
+    what = {1: "Catalog", 2: "Namespace"}.get(len(parts), "Table, view or namespace")
+    error = errors.get(len(parts), TableNotFoundError)
+    name = quote_parts(parts)
+    candidates: Iterable[str] = ()
+    if len(parts) > 2:
+        candidates = (quote_parts(tuple(table)) for table in checks.list_tables())
+    alike = nearest(name, candidates)
+    return error(
+        f"{what} `{name[:200]}` does not exist.",
+        hint=f"did you mean `{alike}`?" if alike else step,
+    )
