@@ -147,7 +147,7 @@ final case class HideRelations(session: SparkSession) extends Rule[LogicalPlan] 
   }
 
   private def read(relation: LogicalPlan, name: Option[RelationName] = None): VisibleColumns =
-    VisibleColumns(relation, name)(Some(session))
+    VisibleColumns(relation, name)(Some(new FirstLook(session)))
 
   private def missing(
       source: LogicalPlan,
@@ -245,7 +245,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
         val isBare = look.isPlain && isDelta(child) && !BodyOfFunction.isAnalysed
         if (isBare) child
         else if (relation.resolved) relation
-        else relation.copy(judged = Some(look))(relation.reader)
+        else relation.copy(judged = Some(look))(relation.first)
       case relation @ VisibleColumns(named: UnresolvedRelation, Some(name), _)
           if !named.isInstanceOf[HiddenRelation] =>
         new ViewBodies(session)
@@ -266,7 +266,7 @@ final case class ResolveVisibleColumns(session: SparkSession) extends Rule[Logic
     if (!BodyOfFunction.isAnalysed || changes.getTagValue(BodyOfFunction.tag).isDefined) changes
     else {
       changes.setTagValue(BodyOfFunction.tag, ())
-      VisibleColumns(changes, None)(Some(session))
+      VisibleColumns(changes, None)(Some(new FirstLook(session)))
     }
 
   private def isDelta(plan: LogicalPlan): Boolean = plan match {

@@ -1,7 +1,8 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.governance.GovernedSession
+import io.iomete.spark.governance.{GovernedSession, Governing}
 import io.iomete.spark.governance.decisions.TableResource
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan, Project, SubqueryAlias}
 import org.apache.spark.sql.types.DataType
@@ -93,6 +94,21 @@ object Visibility {
           column.name -> Nullability.looser(column.dataType, value.dataType)
       }.toMap
     }
+}
+
+/** How a relation looked when it was first resolved, and looks in all copies of the plan ever after: what a
+  * DataFrame was made with stays, and what has changed by the time that it runs is [[GovernReads]]' business.
+  *
+  * @param session
+  *   of who reads it
+  */
+final class FirstLook(session: SparkSession) {
+  private var found: Option[Visibility] = None
+
+  def at(relation: LogicalPlan, name: Option[RelationName]): Option[Visibility] = synchronized {
+    if (found.isEmpty) found = Governing.of(session).map(Visibility.of(_, relation, name))
+    found
+  }
 }
 
 /** A table as Spark resolves its name; above one with CHAR columns, Spark pads what was read. */

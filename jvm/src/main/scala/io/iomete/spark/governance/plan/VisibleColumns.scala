@@ -1,7 +1,5 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.governance.Governing
-import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.analysis.{EliminateSubqueryAliases, RelationTimeTravel, UnresolvedRelation}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -21,25 +19,24 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
   * @param name
   *   the table or view that the statement names; None for a source that is given by its files
   * @param judged
-  *   how its columns look, once that is known
-  * @param reader
-  *   the session of who reads it, in which its columns are judged as soon as it is resolved: Spark then
-  *   resolves what stands above in the same pass. None if [[ResolveVisibleColumns]] judges it, afterwards
+  *   how its columns look, if that was known when it was made, or was found by [[ResolveVisibleColumns]]
+  * @param first
+  *   how they look, found as soon as the relation is resolved: Spark then resolves what stands above in
+  *   the same pass. None if [[ResolveVisibleColumns]] finds it, afterwards
   */
 final case class VisibleColumns(
     child: LogicalPlan,
     name: Option[RelationName],
     judged: Option[Visibility] = None
-)(val reader: Option[SparkSession] = None)
+)(val first: Option[FirstLook] = None)
     extends LogicalPlan
     with ShownAs {
 
-  override protected def otherCopyArgs: Seq[AnyRef] = Seq(reader)
+  override protected def otherCopyArgs: Seq[AnyRef] = Seq(first)
 
   /** How its columns look; None until the relation is resolved. */
-  lazy val visibility: Option[Visibility] = judged.orElse {
-    reader.filter(_ => child.resolved).flatMap(Governing.of).map(Visibility.of(_, child, name))
-  }
+  lazy val visibility: Option[Visibility] =
+    judged.orElse(first.filter(_ => child.resolved).flatMap(_.at(child, name)))
 
   override def children: Seq[LogicalPlan] = Seq(child)
 
@@ -87,7 +84,7 @@ final case class VisibleColumns(
 
   override protected def withNewChildrenInternal(
       newChildren: IndexedSeq[LogicalPlan]
-  ): LogicalPlan = copy(newChildren.head, name, if (child.resolved) visibility else judged)(reader)
+  ): LogicalPlan = copy(child = newChildren.head)(first)
 }
 
 /** What plans show of a view. */
