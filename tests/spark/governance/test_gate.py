@@ -73,6 +73,27 @@ def test_a_cached_frame_is_refused_once_its_rights_change(
         frame.unpersist()
 
 
+def test_a_frame_that_never_ran_is_judged_by_what_counts_when_it_does(
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+) -> None:
+    who = newcomer()
+    lake.policies.grant("select", on=people, to=who)
+    reader = lake.as_principal(who)
+    whole = reader.sql(f"SELECT * FROM {people} WHERE id < 3")
+    one = whole.where("ssn LIKE '1%'")
+    lake.policies.mask(people, "ssn", "redact", to=who)
+    assert {row.ssn for row in whole.collect()} == {"nnn-nn-nnnn"}
+    lake.policies.deny("select", on=people, columns="ssn", to=who)
+    again = reader.sql(f"SELECT * FROM {people}")
+    assert "ssn" not in again.columns
+    for action in (one.collect, whole.select("ssn").collect, whole.where("ssn > ''").count):
+        refused(action, "IOMETE_ACCESS_DENIED.COLUMN")
+    ids = whole.select("id")
+    assert sorted(row.id for row in ids.collect()) == [1, 2]
+    joined = ids.join(again.select("id", "name"), "id").alias("a").crossJoin(ids.alias("b"))
+    assert joined.count() == 4
+
+
 def test_a_cache_serves_who_sees_the_same_whatever_became_of_who_made_it(
     lake: iomete.Lakehouse, people: str, newcomer: Newcomer
 ) -> None:
