@@ -260,6 +260,18 @@ object IometeErrors {
       "the command is for administrators"
     )
 
+  /** @param what
+    *   the table with the policies, or the view
+    */
+  def settingChangesResults(what: String, key: String): Refused =
+    refused(
+      "IOMETE_SETTING_CHANGES_RESULTS",
+      Map("what" -> what, "key" -> printable(key)),
+      "select",
+      what,
+      "the session has changed a setting that expressions of policies and views go by"
+    )
+
   def settingRefused(principal: String, key: String): Refused =
     refused(
       "IOMETE_SETTING_REFUSED",

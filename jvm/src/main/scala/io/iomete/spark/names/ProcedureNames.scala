@@ -5,7 +5,7 @@ import scala.util.Try
 import io.iomete.spark.governance.commands.CallRights
 import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.analysis.{ResolvedProcedure, UnresolvedProcedure}
+import org.apache.spark.sql.catalyst.analysis.{ResolvedProcedure, UnresolvedIdentifier, UnresolvedProcedure}
 import org.apache.spark.sql.catalyst.expressions.{Expression, Literal}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.catalyst.plans.logical.{Call, LogicalPlan}
@@ -13,6 +13,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.connector.catalog.procedures.BoundProcedure
+import org.apache.spark.sql.execution.command.DescribeProcedureCommand
 
 /** Keeps procedures from running before their arguments are known and checked.
   *
@@ -25,18 +26,26 @@ final case class HoldCalls(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperators {
     case call: Call if call.execute =>
-      requireNamed(call)
+      requireNamed(call.procedure)
       val onHold = call.copy(execute = false)
       onHold.setTagValue(HoldCalls.held, ())
       onHold
+    case call: Call =>
+      requireNamed(call.procedure)
+      call
+    case describe: DescribeProcedureCommand =>
+      requireNamed(describe.child)
+      describe
   }
 
-  private def requireNamed(call: Call): Unit = call.procedure match {
-    case UnresolvedProcedure(parts) =>
-      Governing.of(session).foreach { governed =>
-        new ReadAudit(governed).refusals(new CallRights(governed).requireNamed(parts))
-      }
-    case _ => ()
+  private def requireNamed(procedure: LogicalPlan): Unit = procedure match {
+    case UnresolvedProcedure(parts)     => requireNamed(parts, "CALL")
+    case UnresolvedIdentifier(parts, _) => requireNamed(parts, "DESCRIBE PROCEDURE")
+    case _                              => ()
+  }
+
+  private def requireNamed(parts: Seq[String], statement: String): Unit = Governing.of(session).foreach { governed =>
+    new ReadAudit(governed).refusals(new CallRights(governed).requireNamed(parts, statement))
   }
 }
 
@@ -59,16 +68,28 @@ final case class CheckCalls(session: SparkSession) extends Rule[LogicalPlan] {
     !call.execute && call.getTagValue(HoldCalls.held).isDefined
 
   private def judged(call: Call): Call = {
-    // The values that the procedure is going to see: Spark folds them in this way, too.
-    val folded = session.asInstanceOf[ClassicSession].sessionState.optimizer.execute(call)
-    val values = folded.collectFirst { case Call(_, values, _) => values }.getOrElse(Nil)
+    val values = evaluated(call)
     checkNames(call, values)
     (call.procedure, Governing.of(session)) match {
       case (procedure: ResolvedProcedure, Some(governed)) =>
         new ReadAudit(governed).refusals {
-          call.copy(procedure = new CallRights(governed).judged(procedure, values))
+          call.copy(procedure = new CallRights(governed).judged(procedure, values), args = values)
         }
       case _ => call
+    }
+  }
+
+  /** The values that are judged, which the procedure gets in the place of the expressions.
+    *
+    * Spark optimises them, too, but a session can leave out the rule that folds constants, and then
+    * evaluates them when the procedure runs.
+    */
+  private def evaluated(call: Call): Seq[Expression] = {
+    val optimised = session.asInstanceOf[ClassicSession].sessionState.optimizer.execute(call)
+    optimised.collectFirst { case Call(_, values, _) => values }.getOrElse(Nil).map {
+      case value: Literal           => value
+      case value if value.foldable => Literal(value.eval(), value.dataType)
+      case other                    => other
     }
   }
 

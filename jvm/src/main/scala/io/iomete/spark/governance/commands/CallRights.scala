@@ -25,21 +25,22 @@ private[spark] final class CallRights(governed: GovernedSession) {
   private val session = governed.session.asInstanceOf[ClassicSession]
 
   /** Before a procedure is looked for: whether there is such a catalog isn't told. */
-  def requireNamed(parts: Seq[String]): Unit =
+  def requireNamed(parts: Seq[String], statement: String): Unit =
     if (!governed.isAdmin) parts match {
       case Seq(catalog, "system", _) if Namespaces.isCatalogKnown(governed, catalog) => ()
       case Seq("system", _)                                                        => ()
-      case _                                                                       => refuse()
+      case _                                                                       => rights.refuse(statement)
     }
 
-  /** The procedure as it may be called with these values, all of them constants. */
+  /** The procedure as it may be called with these values, all of them constants: others are refused. */
   def judged(procedure: ResolvedProcedure, values: Seq[Expression]): ResolvedProcedure =
     procedure match {
       case _ if governed.isAdmin => procedure
       case ResolvedProcedure(_, name, bound: BoundProcedure) =>
         val actions = CallRights.actions.getOrElse(name.name, refuse(name.name))
-        val arguments = bound.parameters.map(_.name).zip(values).collect {
-          case (parameter, Literal(value, _)) if value != null => parameter -> value.toString
+        val arguments = bound.parameters.map(_.name).zip(values).flatMap {
+          case (parameter, Literal(value, _)) => Option(value).map(parameter -> _.toString)
+          case _                              => refuse(name.name)
         }.toMap
         requireHarmless(name.name, arguments)
         requireTable(procedure, arguments.getOrElse("table", refuse(name.name)), actions)

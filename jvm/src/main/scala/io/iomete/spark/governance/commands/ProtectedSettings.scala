@@ -8,6 +8,8 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.iceberg.spark.{SparkCatalog, SparkRewriteTableCatalog}
+import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
+import org.apache.spark.sql.iomete.SparkInternals
 import org.apache.spark.sql.internal.SQLConf
 
 /** The settings that say what data is, where it is, and with which credentials it is read.
@@ -20,6 +22,16 @@ object ProtectedSettings {
   /** Neither set nor shown. */
   private val hidden =
     Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
+
+  /** What expressions ask a session for when they run, long after they were written; and readers of files,
+    * when they find out the values that expressions get.
+    */
+  private val ofResults = Seq(
+    "spark.sql.columnNameOfCorruptRecord",
+    "spark.sql.mapKeyDedupPolicy",
+    "spark.sql.parquet.datetimeRebaseModeInRead",
+    "spark.sql.parquet.int96RebaseModeInRead"
+  ) ++ Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu", "parquet.fieldId").map(part => s"spark.sql.$part.")
 
   /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
     * beginnings, name classes, places and credentials.
@@ -103,6 +115,23 @@ object ProtectedSettings {
       changed(settings.bound, now).foreach(key => throw IometeErrors.settingRefused(governed.principal, key))
     }
   }
+
+  /** That filters, custom masks and the bodies of views give what they were written for: what their
+    * expressions go by is as it was when the session was bound, for tasks too.
+    *
+    * Raises: IOMETE_SETTING_CHANGES_RESULTS.
+    */
+  def requireSameResults(governed: GovernedSession, what: => String): Unit = if (!governed.isAdmin) {
+    val bound = PrincipalBinding.settingsOf(governed.session).getOrElse(throw IometeErrors.noPrincipal()).bound
+    val now = governed.session.asInstanceOf[ClassicSession].sessionState.conf.getAllConfs
+    val ofTasks = SparkInternals.localProperties(governed.session.asInstanceOf[ClassicSession])
+    val other = (now.keysIterator ++ bound.keysIterator ++ ofTasks.keysIterator).filter(isOfResults).find { key =>
+      now.get(key) != bound.get(key) || ofTasks.get(key).exists(value => !bound.get(key).contains(value))
+    }
+    other.foreach(key => throw IometeErrors.settingChangesResults(what, key))
+  }
+
+  private def isOfResults(key: String): Boolean = ofResults.exists(key.startsWith)
 
   private def changed(bound: Map[String, String], now: Map[String, String]): Option[String] =
     now.collectFirst {

@@ -3,6 +3,7 @@ package io.iomete.spark.governance.plan
 import scala.collection.mutable
 
 import io.iomete.spark.errors.IometeErrors
+import io.iomete.spark.governance.commands.ProtectedSettings
 import io.iomete.spark.governance.decisions._
 import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import io.iomete.spark.governance.{GovernedSession, ViewCreators}
@@ -31,6 +32,7 @@ final class GovernReads(governed: GovernedSession) {
   private val known = mutable.HashMap.empty[ExprId, (TableResource, String)]
   private var before: Option[QueryReads] = None
   private var lostNotNull = false
+  private var expressed: Option[String] = None
   private val epoch = governed.engine.epoch // before any decision: a change meanwhile is one after it
 
   def apply(plan: LogicalPlan): LogicalPlan = {
@@ -52,6 +54,7 @@ final class GovernReads(governed: GovernedSession) {
       table -> ids.collect { case (id, name) if used(id) => name }.toSet
     }
     val now = new QueryReads(reads.toSeq, paths.distinct.toSeq, epoch, names)
+    now.expressed = expressed
     before.fold(now)(_ ++ now)
   }
 
@@ -122,6 +125,7 @@ final class GovernReads(governed: GovernedSession) {
     val names = view.output.map(_.name)
     val decision = decide(name, names, Nil, None, rights)
     val inside = rights.inside(name, creator)
+    goByExpressions(name)
     def apart(query: LogicalPlan): LogicalPlan = ofOthers(govern(query, inside), name, decision, inside)
     val body = view match {
       case session: View => session.withNewChildren(session.children.map {
@@ -218,9 +222,15 @@ final class GovernReads(governed: GovernedSession) {
     if (!decision.isReadable || decision.broken.isDefined) {
       throw Refusals.of(governed, table, rights, decision)
     }
+    if (decision.isExpressed || rights.views.nonEmpty) goByExpressions(table)
     val attributes = UsedAttributes.of(governed.engine, decision)
     reads += TableRead(table, names, fields, snapshot, rights, decision, attributes, bound)
     decision
+  }
+
+  private def goByExpressions(table: TableResource): Unit = if (expressed.isEmpty) {
+    ProtectedSettings.requireSameResults(governed, table.fullName)
+    expressed = Some(table.fullName)
   }
 
   private def isUntouched(

@@ -66,6 +66,7 @@ final case class GovernedExec(
         val audit = new ReadAudit(governed)
         audit.refusals {
           ProtectedSettings.requireUnchanged(governed) // it may have been planned under others
+          reads.expressed.foreach(ProtectedSettings.requireSameResults(governed, _))
           Revocation.check(governed, reads)
         }
         audit.record(reads)

@@ -43,6 +43,9 @@ final class QueryReads(
   /** Whether the plan would show more than its author may know, and so isn't printed. */
   @volatile var isWithheld: Boolean = false
 
+  /** A view, or a table whose policies are expressions, if it reads any: settings count for those. */
+  @volatile var expressed: Option[String] = None
+
   /** Who asks for it; None where it reads no table. */
   def asker: Option[String] = tables.map(_.rights.asker).distinct match {
     case Seq(one) => Some(one)
@@ -62,6 +65,7 @@ final class QueryReads(
         columns ++ other.columns
       )
       both.isWithheld = isWithheld || other.isWithheld
+      both.expressed = expressed.orElse(other.expressed)
       both
     }
 }

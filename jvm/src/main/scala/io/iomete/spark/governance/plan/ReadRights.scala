@@ -78,6 +78,9 @@ final case class CombinedDecision(
 
   val isRestricted: Boolean = masks.nonEmpty || filters.nonEmpty || creator.isDefined
 
+  /** Whether what somebody has written in SQL decides what is seen. */
+  def isExpressed: Boolean = filters.nonEmpty || masks.exists(_.values.exists(_.mask.isInstanceOf[Mask.Custom]))
+
   /** Whether all of these columns are seen, as they are, in every row. */
   def isPlain(columns: Seq[String]): Boolean =
     masks.isEmpty && filters.isEmpty && columns.forall(isVisible)

@@ -36,7 +36,9 @@ object Revocation {
       read.copy(rights = rights, decision = now, attributes = UsedAttributes.of(governed.engine, now))
     }
     reads.paths.foreach(governed.requirePath("read", _))
-    new QueryReads(tables, reads.paths, epoch, reads.columns)
+    val now = new QueryReads(tables, reads.paths, epoch, reads.columns)
+    now.expressed = reads.expressed
+    now
   }
 
   /** Which policy says it doesn't matter, only what it says. */

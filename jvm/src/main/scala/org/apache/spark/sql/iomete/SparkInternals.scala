@@ -3,6 +3,8 @@ package org.apache.spark.sql.iomete
 import java.lang.reflect.InvocationTargetException
 import java.util.{Map => JMap}
 
+import scala.jdk.CollectionConverters._
+
 import org.apache.spark.internal.config.{ConfigProvider, ConfigReader}
 import org.apache.spark.sql.catalog.CatalogMetadata
 import org.apache.spark.sql.catalyst.analysis.Analyzer
@@ -71,6 +73,10 @@ object SparkInternals {
 
   /** Whether a configuration holds these settings, and no other; copies nothing. */
   def holds(conf: SQLConf, settings: JMap[String, String]): Boolean = conf.settings == settings
+
+  /** What this thread hands to the tasks of its jobs, where settings of the session are among them. */
+  def localProperties(session: SparkSession): Map[String, String] =
+    session.sparkContext.getLocalProperties.asScala.toMap
 
   /** What `spark.catalog.listCatalogs` returns. */
   def dataset(catalogs: Seq[CatalogMetadata], session: SparkSession): Dataset[CatalogMetadata] =
