@@ -113,13 +113,40 @@ def test_a_hidden_table_is_a_missing_one(
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "remove_orphan_files(table => '{t}', location => concat('/now', 'here'), dry_run => true)",
+        "rewrite_data_files(table => '{t}', where => concat('id IN (SELECT', ' 1)'))",
+        "ancestors_of(concat('{n}.', 'other'))",
+    ],
+)
+def test_arguments_are_judged_as_the_procedure_gets_them(
+    lake: iomete.Lakehouse, owner: iomete.Lakehouse, people: str, snapshot: int, call: str
+) -> None:
+    lake.sql(f"CREATE TABLE {people.removesuffix('people')}other (id INT) USING iceberg")
+    owner.spark.conf.set(
+        "spark.sql.optimizer.excludedRules",
+        "org.apache.spark.sql.catalyst.optimizer.ConstantFolding",
+    )
+    with pytest.raises(QueryError) as caught:
+        called(owner, call, people, snapshot)
+    assert caught.value.condition in {"IOMETE_COMMAND_REFUSED", "TABLE_OR_VIEW_NOT_FOUND"}
+    table = people.removeprefix("lake.")
+    text = f"CALL lake.system.ancestors_of(concat('{table[:4]}', '{table[4:]}'))"
+    assert owner.sql(text).count() == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["CALL {}('a.b')", "EXPLAIN CALL {}('a.b')", "DESCRIBE PROCEDURE {}"]
+)
 def test_a_catalog_of_which_nothing_is_known_has_no_procedures(
-    lake: iomete.Lakehouse, people: str, newcomer: Newcomer
+    lake: iomete.Lakehouse, people: str, newcomer: Newcomer, statement: str
 ) -> None:
     stranger = lake.as_principal(newcomer())
     told = []
     for catalog in ("lake", "fake"):
         with pytest.raises(QueryError) as caught:
-            stranger.sql(f"CALL {catalog}.system.ancestors_of('a.b')")
+            stranger.sql(statement.format(f"{catalog}.system.ancestors_of"))
         told.append(str(caught.value).replace("fake", "lake"))
     assert told[0] == told[1]

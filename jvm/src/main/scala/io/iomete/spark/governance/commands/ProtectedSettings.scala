@@ -31,7 +31,7 @@ object ProtectedSettings {
     "spark.sql.mapKeyDedupPolicy",
     "spark.sql.parquet.datetimeRebaseModeInRead",
     "spark.sql.parquet.int96RebaseModeInRead"
-  ) ++ Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu", "parquet.fieldId").map(part => s"spark.sql.$part.")
+  ) ++ Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu").map(part => s"spark.sql.$part.")
 
   /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
     * beginnings, name classes, places and credentials.
