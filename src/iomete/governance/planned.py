@@ -6,10 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
-from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
-from iomete.governance.asked_resources import TABLE_PARTS, is_path
+from iomete.governance.asked_resources import is_path
 from iomete.governance.masks import Mask
 from iomete.names import as_parts
 
@@ -67,21 +66,9 @@ class PlannedAnswers:
         if path:
             found = answers.explain_column(principal, action, table, path, after=self._draft)
             return PlannedAnswer(found)
-        self._refuse_ambiguous(table)
+        answers.refuse_ambiguous(table, "name a column by `columns`, and its table by `on`")
         found = answers.explain(principal, action, resource, future=True, after=self._draft)
         return PlannedAnswer(found)
-
-    def _refuse_ambiguous(self, parts: Sequence[str]) -> None:
-        """Refuse what may be a column: as a table nothing would be granted on it."""
-        lengths = range(TABLE_PARTS, len(parts))
-        if len(parts) > TABLE_PARTS and not any(
-            self._answers.knows_table(parts[:length]) for length in lengths
-        ):
-            raise ConfigurationError(
-                f"It isn't known whether `{'.'.join(parts)[:200]}` is a column, or a table in a "
-                "nested namespace.",
-                hint="name a column by `columns`, and its table by `on`",
-            )
 
 
 class PlannedAnswer:
