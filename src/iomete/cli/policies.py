@@ -108,6 +108,8 @@ def apply(
         made = _planned(policies, what, adopt=adopt)
         _print_plan(made, Format.TEXT)
         if made.is_empty:
+            if what.is_file():  # which may be outdated, and is told so
+                policies.apply(made, future=True)
             return
         if not (yes or what.is_file()):
             _ask()

@@ -191,6 +191,19 @@ def test_a_folder_is_applied_only_once_somebody_has_agreed(
     assert lake.policies.list() == []
 
 
+def test_an_outdated_plan_is_refused_though_it_changes_nothing(
+    lake: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("apply", "--future", "--yes")
+    run("plan", "--out", "plan.json")
+    assert "nothing to do" in run("apply", "plan.json", "--future")
+    lake.policies.delete("emails")
+    for more in ((), ("--future",)):
+        code, _, err = fails(monkeypatch, capsys, "apply", "plan.json", *more)
+        assert code == 14
+        assert "The plan was made at version" in err
+
+
 def test_at_a_terminal_it_is_asked(lake: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iomete.cli.policies.is_terminal", lambda: True)
     refused = CliRunner().invoke(app, ["policies", "apply", "--future"], input="n\n")
