@@ -65,7 +65,9 @@ def test_who_can_lists_users_and_what_can_their_tables(lake: World) -> None:
     assert run("what-can", "alice") == (
         "lake.crm.customers: select; columns email as MASK_HASH, *; rows where region = 'EU'\n"
     )
-    assert run("what-can", "bob") == "Nothing.\n"
+    assert run("what-can", "bob").startswith("Nothing among the tables that Spark has met")
+    assert "--tables" in run("what-can", "bob")
+    assert json.loads(run("what-can", "bob", "-o", "json")) == []
 
 
 def test_findings_are_listed(lake: World) -> None:
