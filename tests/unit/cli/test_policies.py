@@ -424,6 +424,23 @@ def test_tests_are_run_and_end_with_16(
     assert root.attrib["failures"] == "1"
 
 
+def test_results_are_printed_though_their_report_can_not_be_written(
+    lake: World,
+    answers: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files(TESTS, "tests.yaml")
+    code, out, err = fails(monkeypatch, capsys, "test", "--junit", "nowhere/report.xml")
+    assert (code, out.splitlines()[-1]) == (16, "Tests: 0 passed, 1 failed.")
+    assert "Warning: `nowhere/report.xml` can't be written" in err
+    code, out, err = fails(
+        monkeypatch, capsys, "test", "--planned", "--junit", "nowhere/report.xml"
+    )
+    assert (code, out.splitlines()[-1]) == (2, "Tests: 1 passed.")
+    assert "Error: `nowhere/report.xml` can't be written" in err
+
+
 def test_a_plan_tells_who_gains(lake: World, answers: None) -> None:
     printed = run("plan")
     assert "Who gains, who loses:\n  gains select on it  (user:alice)\n" in printed
