@@ -250,6 +250,10 @@ def test_an_export_is_a_beginning(lake: World) -> None:
     lake.policies.grant("select", on="lake.crm", to="alice", name="by hand")
     printed = run("export", "exported").splitlines()
     assert printed == ["exported/lake.crm.yaml", "1 policy in 1 file."]
+    Path("hidden/.git").mkdir(parents=True)
+    Path("hidden/.git/x.yaml").write_text("")
+    Path("hidden/.x.yaml").write_text("")
+    assert "hidden/lake.crm.yaml" in run("export", "hidden")
     planned = run("plan", "exported", "--check")
     assert "Made by hand, and the same" in planned
     assert planned.endswith("1 to adopt, 0 unchanged.\n")

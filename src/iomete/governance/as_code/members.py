@@ -14,6 +14,8 @@ from iomete.governance.as_code.yaml_source import Located, Path, Place
 if TYPE_CHECKING:
     from iomete.governance.as_code.folder import FileProblems
 
+_LEAVE_OUT = "leave the key out"
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -43,8 +45,9 @@ def read_members(name: str, located: Located, problems: FileProblems) -> tuple[M
         problems.add(name, Place(), message)
         return ()
     for path in missing_values(located.value, ()):
+        step = "write `policies: []` if none are meant" if path == ("policies",) else _LEAVE_OUT
         what = shown(path, located.value)
-        problems.add(name, located.place_of(path), f"{what}: nothing is given; leave the key out")
+        problems.add(name, located.place_of(path), f"{what}: nothing is given; {step}")
     return _validated(name, located, problems)
 
 

@@ -105,7 +105,7 @@ def test_a_wrong_key_hides_nothing_that_is_wrong_with_others(write: Write) -> No
         "a.yaml:12:5: policy `b`: there is one of this name in a.yaml:7",
         "a.yaml:13:5: policy `b`, `grant`: `selct` is no action on tables (did you mean `select`?)",
         "a.yaml:14:5: policy `b`, `onn`: there is no such key; did you mean `on`?",
-        "a.yaml:16:5: policy `b`, `to`: it is no list",
+        "a.yaml:16:5: policy `b`, `to`: it is neither text nor a list of texts; put text in quotes",
         "a.yaml:18:24: test 1, `can`: `selct` is no action (did you mean `select`?)",
         (
             "a.yaml:18:52: test 1, `enabled`: there is no such key; there are name, principal, "
@@ -139,7 +139,7 @@ def test_the_error_lists_a_problem_a_line(write: Write) -> None:
         ("grant: selct\non: lake.crm\nto: alice", "did you mean `select`?"),
         ("grant: select\non: lake..t\nto: alice", "4:5: policy `a`, `on`: Name `lake..t`"),
         ("grant: select\non: [lake]\nto: alice", "`on`: it is no text"),
-        ("grant: {a: b}\non: lake\nto: alice", "`grant`: it is no list"),
+        ("grant: {a: b}\non: lake\nto: alice", "`grant`: it is neither text nor a list of texts"),
         ("grant: select\non: lake\non_tag: PII\nto: alice", "a policy is on one of them"),
         ("grant: select\non: lake\non_namespace: lake.a.b\nto: alice", "one of them"),
         ("grant: select\non_namespace: lake.a.b*\nto: alice", "a pattern is no namespace"),
@@ -171,6 +171,13 @@ def test_nothing_else_is_told_of_a_key_without_a_value(write: Write) -> None:
     """Left out by mistake, `columns` would mean all of them."""
     found = problem_of(write, "grant: select\non: lake.crm.t\ncolumns:\nto: alice")
     assert found == "policies.yaml:5:5: policy `a`, `columns`: nothing is given; leave the key out"
+
+
+def test_a_section_without_a_value_is_told_once(write: Write) -> None:
+    assert problems(write("policies:\n")) == [
+        "policies.yaml:1:1: `policies`: nothing is given; write `policies: []` if none are meant"
+    ]
+    assert problems(write("policies: 5\n")) == ["policies.yaml:1:1: `policies`: it is no list"]
 
 
 def test_a_name_is_given_once_in_all_files(write: Write) -> None:
