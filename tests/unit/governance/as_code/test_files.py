@@ -148,6 +148,7 @@ def test_the_error_lists_a_problem_a_line(write: Write) -> None:
         ("grant: select\non: lake\nto: alice\nvalid_from: soon", "`valid_from`: `soon` is not a"),
         ("grant: select\non: lake\nto: alice\nshow_last: 3", "`show_last`: a grant has no such"),
         ("mask: partial\non: lake.a.t\ncolumns: x\nto: alice\nshow_last: 0", "3:5: policy `a`"),
+        ("mask: constant\non: lake.a.t\ncolumns: x\nto: alice\nvalue: 1e999", "`mask`: `value` is"),
         ("mask: constant\non: lake.a.t\ncolumns: x\nto: alice\nvalue: [1]", "none of: text, num"),
         ("filter_rows: '${{USER.a'\non: lake.a.t\nto: alice", "`filter_rows`: it has a macro"),
         ("filter_rows: ''\non: lake.a.t\nto: alice", "`filter_rows`: it is the text of a SQL"),
