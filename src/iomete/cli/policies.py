@@ -146,6 +146,7 @@ def run_tests(
     planned: Annotated[
         bool, typer.Option("--planned", help="Of policies as they will be once files are applied.")
     ] = False,
+    adopt: Adopt = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Write a report for CI servers to this file.")
     ] = None,
@@ -158,7 +159,7 @@ def run_tests(
     from iomete.governance.as_code.junit import write_junit
 
     with give_policies(lake, spark=tables) as policies:
-        report = policies.test_files(files, planned=planned)
+        report = policies.test_files(files, planned=planned, adopt=adopt)
     _print(report_lines(report))
     if junit is not None:
         try:
