@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -120,6 +121,32 @@ def test_what_is_not_says_what_was_found_and_why(
     assert (result.expected, result.found) == (expected, found)
     assert result.reason in {"no policy", "policy `p`"}
     assert result.place.endswith("policies.yaml:3")
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "is_same"),
+    [
+        ("region  =\n'EU'", "region = 'EU'", True),
+        ("region = 'north  west'", "region = 'north west'", False),
+        ("region = 'north west '", "region = 'north west'", False),
+        ("region = 'it\\'s  so'", "region = 'it\\'s so'", False),
+        ("region = 'a''b  c'", "region = 'a''b c'", False),
+        ("region = r'\\' or  name = 'a b'", "region = r'\\' or name = 'a b'", True),
+        ("region = r'\\' or name = 'a  b'", "region = r'\\' or name = 'a b'", False),
+        ("`my  id` = 1", "`my id` = 1", False),
+        ("id = 1 -- it's\nor id  = 2", "id = 1 -- it's\nor id = 2", True),
+        ("id = 1 -- so\nor id = 2", "id = 1 -- so or id = 2", False),
+        ("id = 1 /* it's */ or  x = 'a'", "id = 1 /* it's */ or x = 'a'", True),
+    ],
+)
+def test_spaces_of_a_predicate_count_where_they_mean_something(
+    write: Write, expected: str, found: str, *, is_same: bool
+) -> None:
+    asked = f"principal: a\ncan: select\non: lake.a.t\nfilter_rows: {json.dumps(expected)}"
+    lines = "\n".join(f"    {line}" for line in asked.splitlines())
+    answered = Table({("a", "select", "lake.a.t"): Answered(allowed=True, row_filter=found)})
+    report = run_tests(read_folder(write(f"tests:\n  -\n{lines}\n")).tests, answered)
+    assert report.has_passed is is_same
 
 
 def test_a_question_without_an_answer_is_unknown_and_the_others_are_asked(write: Write) -> None:
