@@ -33,6 +33,7 @@ from iomete.governance.asked_resources import (
     is_path,
     refuse_ambiguous,
 )
+from iomete.governance.documents import all_resources
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
@@ -43,7 +44,7 @@ from iomete.governance.ranger.exchange import RangerExchange
 from iomete.names import as_parts, lower, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from iomete.governance.asked_resources import Name
@@ -158,6 +159,25 @@ class PolicyAnswers(RangerExchange):
     def knows_table(self, parts: Sequence[str]) -> bool:
         """Tell whether a full name is known to be a table's or a view's."""
         return len(parts) >= TABLE_PARTS and self._checks.kind_of(parts) == "table"
+
+    def known_tables(self) -> Iterable[Sequence[str]]:
+        """Give the parts of the full name of each table and view that is known."""
+        return self._checks.list_tables()
+
+    def is_container(self, parts: Sequence[str]) -> bool:
+        """Tell whether a full name is a catalog's or a namespace's, as far as that is known."""
+        return len(parts) < TABLE_PARTS or self._checks.kind_of(parts) == "namespace"
+
+    def is_named_by_policies(self, table: Sequence[str], *, after: Draft | None = None) -> bool:
+        """Tell whether a policy in force is on the very table, and not by a pattern."""
+        evaluator, _ = self._asking(None, after)
+        named = [[part] for part in table_parts(table)]
+        levels = ("catalog", "namespace", "table")
+        return any(
+            [resources.get(level, {}).get("values") for level in levels] == named
+            for document in evaluator.contents.access
+            for resources in all_resources(document)
+        )
 
     def refuse_ambiguous(self, parts: Sequence[str], step: str) -> None:
         """Refuse a name that may be a column's or a nested table's, with a step to tell them apart.

@@ -370,6 +370,8 @@ class Granted:
 
     allowed = property(lambda self: "analysts" in self._groups)
     mask = row_filter = None
+    note = ""
+    is_doubtful = False
     reason = "as the files say"
 
 

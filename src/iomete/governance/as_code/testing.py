@@ -44,6 +44,14 @@ class Answer(Protocol):
     def reason(self) -> str:
         """Why, in words: the policy that decided, or that none did."""
 
+    @property
+    def note(self) -> str:
+        """What isn't known of what was asked about, in words; empty: nothing."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether there may be no such thing, of which nobody would be allowed anything."""
+
 
 class Answers(Protocol):
     """Tells what policies decide, without asking Spark."""
@@ -82,6 +90,7 @@ class PolicyTestResult:
     """One question and its answer, in words.
 
     `name` is the test's, with the question where one test asks several; `place` is `file:line`.
+    `note` tells what isn't known of what was asked about.
     """
 
     name: str
@@ -91,6 +100,7 @@ class PolicyTestResult:
     found: str
     reason: str
     seconds: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +182,7 @@ def _questions(declared: DeclaredTest) -> Iterator[_Question]:
 
 def _run(question: _Question, answers: Answers) -> PolicyTestResult:
     started = time.monotonic()
+    note = ""
     try:
         answer = answers.explain(
             question.principal, question.action, question.resource, question.column
@@ -180,7 +191,9 @@ def _run(question: _Question, answers: Answers) -> PolicyTestResult:
         verdict, found, reason = PolicyTestVerdict.UNKNOWN, "no answer", str(error)
     else:
         verdict = PolicyTestVerdict.PASSED if question.is_met(answer) else PolicyTestVerdict.FAILED
-        found, reason = _found(answer, question.test), answer.reason
+        found, reason, note = _found(answer, question.test), answer.reason, answer.note
+        if question.test.cannot is not None and answer.is_doubtful:
+            verdict, found, reason, note = PolicyTestVerdict.UNKNOWN, "no answer", note, ""
     return PolicyTestResult(
         name=question.name,
         place=question.place,
@@ -189,6 +202,7 @@ def _run(question: _Question, answers: Answers) -> PolicyTestResult:
         found=found,
         reason=reason,
         seconds=time.monotonic() - started,
+        note=note,
     )
 
 

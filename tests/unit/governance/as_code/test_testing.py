@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from iomete.cli.plans import report_lines
 from iomete.errors import ConfigurationError, PrincipalNotFoundError
 from iomete.governance import Policies
 from iomete.governance.as_code.files import read_folder
@@ -28,6 +29,8 @@ class Answered:
     mask: str | None = None
     row_filter: str | None = None
     reason: str = "policy `p`"
+    note: str = ""
+    is_doubtful: bool = False
 
 
 @dataclass
@@ -182,6 +185,30 @@ def test_junit_has_a_suite_a_file_and_a_case_a_question(write: Write, tmp_path: 
     assert "does not exist" in str(unknown.find("error").text)  # type: ignore[union-attr]
     with pytest.raises(ConfigurationError, match="can't be written"):
         write_junit(report, path / "x")
+
+
+def test_a_refusal_of_what_may_not_exist_is_no_answer_and_a_grant_has_a_note(
+    write: Write,
+) -> None:
+    """Nobody may do anything with a misspelt table."""
+    folder = write(
+        "tests:\n"
+        "  - {principal: a, cannot: select, on: lake.a.tt}\n"
+        "  - {principal: b, can: select, on: lake.a.tt}\n"
+    )
+    refused = Answered(allowed=False, note="is there `tt`?", is_doubtful=True)
+    granted = Answered(allowed=True, note="is there `tt`?", is_doubtful=True)
+    named = {("a", "select", "lake.a.tt"): refused, ("b", "select", "lake.a.tt"): granted}
+    report = run_tests(read_folder(folder).tests, Table(named))
+    assert [(str(one.verdict), one.reason, one.note) for one in report.results] == [
+        ("unknown", "is there `tt`?", ""),
+        ("passed", "policy `p`", "is there `tt`?"),
+    ]
+    printed = ["".join(text for text, _ in line) for line in report_lines(report)]
+    assert "    because:  is there `tt`?" in printed
+    assert "    Note: is there `tt`?" in printed
+    cases = ET.fromstring(junit_xml(report)).iter("testcase")  # noqa: S314  # our own
+    assert [[one.tag for one in case] for case in cases] == [["error"], ["system-out"]]
 
 
 def test_junit_holds_nothing_that_xml_can_not(write: Write) -> None:
