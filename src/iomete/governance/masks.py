@@ -112,13 +112,23 @@ def make_mask(kind: str, **arguments: object) -> Mask:
             [f"mask: `{str(kind)[:80]}` is no mask"], hint=f"one of {', '.join(MaskKind)}"
         )
     mask_kind = MaskKind(kind)
-    if surplus := sorted(given.keys() - _ARGUMENTS.get(mask_kind, set())):
-        raise InvalidPolicyError([f"mask: `{mask_kind}` takes no `{surplus[0]}`"])
-    if mask_kind in _PLAIN:
-        return Mask(type=_PLAIN[mask_kind])
-    if mask_kind is MaskKind.PARTIAL:
+    taken = _ARGUMENTS.get(mask_kind, set())
+    problems = [f"mask: `{mask_kind}` takes no `{name}`" for name in sorted(given.keys() - taken)]
+    try:
+        made = _made(mask_kind, {name: given[name] for name in given if name in taken})
+    except InvalidPolicyError as error:
+        raise InvalidPolicyError([*problems, *error.problems], hint=error.hint) from error
+    if problems:
+        raise InvalidPolicyError(problems)
+    return made
+
+
+def _made(kind: MaskKind, given: dict[str, object]) -> Mask:
+    if kind in _PLAIN:
+        return Mask(type=_PLAIN[kind])
+    if kind is MaskKind.PARTIAL:
         return _partial(given)
-    return Mask(type=_WITH_VALUE[mask_kind], value=_value(mask_kind, given))
+    return Mask(type=_WITH_VALUE[kind], value=_value(kind, given))
 
 
 def is_text(value: object) -> TypeGuard[str]:

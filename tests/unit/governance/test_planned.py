@@ -110,7 +110,7 @@ def test_tests_are_asked_of_policies_in_force_and_of_planned_ones(
 
 def test_planned_tests_are_of_files_that_can_be_planned(world: World, files: Path) -> None:
     world.policies.grant("select", on="lake.crm", to="bob", name="orders")
-    with pytest.raises(PolicyFilesError, match="`orders`, `name`: .* by hand"):
+    with pytest.raises(PolicyFilesError, match=r"`orders`, `name`: .* by hand"):
         world.policies.test_files(files, planned=True)
     assert world.policies.test_files(files, planned=True, adopt=True).has_passed
 

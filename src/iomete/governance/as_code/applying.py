@@ -103,7 +103,7 @@ class PolicyApplier:
         with self._administration.reading("policy.plan", on) as connection:
             version = counters.read_version(connection) or 0
             stored = {policy.name: policy for policy in read_policies(connection)}
-            note_missing(connection, declared.policies, problems)
+            note_missing(connection, declared.policies, declared.faulty, problems)
             note_others(declared.policies, stored, problems, project=declared.project, adopt=adopt)
             changes, adopted, unchanged = compare(declared.policies, stored, declared.project)
             changes = [_noted(connection, change) for change in changes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,6 +173,38 @@ def test_nothing_else_is_told_of_a_key_without_a_value(write: Write) -> None:
     """Left out by mistake, `columns` would mean all of them."""
     found = problem_of(write, "grant: select\non: lake.crm.t\ncolumns:\nto: alice")
     assert found == "policies.yaml:5:5: policy `a`, `columns`: nothing is given; leave the key out"
+
+
+def test_what_a_policy_does_hides_nothing_that_is_wrong_with_the_rest(write: Write) -> None:
+    """Nor does a name that is missing; what is wrong only for one kind isn't told of another."""
+    folder = write(
+        "policies:\n"
+        "  - grant: selct\n    on: lake..crm\n    to: alice\n"
+        "  - name: both\n    grant: selct\n    mask: hsh\n    on: lake..x\n    columns: id\n"
+        "    to: 'team:alice {x}'\n"
+        "  - name: nothing\n    on: lake\n    columns: id\n    priority: override\n"
+        "    valid_from: tomorrow\n    show_last: 3\n"
+        "  - name: mask\n    mask: partial\n    value: 5\n    show_last: -3\n"
+        "    on: lake.a.t\n    columns: id\n    to: alice\n    on_namespace: lake.a\n"
+    )
+    found = [
+        re.split(r" \(|; one|: unexp|: braces", line, maxsplit=1)[0] for line in problems(folder)
+    ]
+    assert [line.removeprefix("policies.yaml:") for line in found] == [
+        "2:5: policy 1, `grant`: `selct` is no action on tables",
+        "2:5: policy 1, `name`: it has to be given",
+        "3:5: policy 1, `on`: Name `lake..crm` can't be parsed",
+        "5:5: policy `both`: it says `grant` and `mask`",
+        "6:5: policy `both`, `grant`: `selct` is no action on tables",
+        "7:5: policy `both`, `mask`: `hsh` is no mask",
+        "8:5: policy `both`, `on`: Name `lake..x` can't be parsed",
+        "10:5: policy `both`, `to`: `team:alice {x}` is not a principal's name",
+        "11:5: policy `nothing`: it says nothing",
+        "15:5: policy `nothing`, `valid_from`: `tomorrow` is not a point in time",
+        "18:5: policy `mask`, `mask`: `partial` takes no `value`",
+        "18:5: policy `mask`, `mask`: `show_last` is a whole number from 1 to 10000",
+        "24:5: policy `mask`, `on_namespace`: `on` is given as well; a policy is on one of them",
+    ]
 
 
 def test_a_section_without_a_value_is_told_once(write: Write) -> None:
