@@ -29,6 +29,12 @@ def add_to(app: typer.Typer) -> None:
     app.command()(findings)
 
 
+_NOTHING_MET = (
+    "Nothing among the tables that Spark has met, which are all that is known without it: add "
+    "--tables to look at all."
+)
+
+
 def explain(
     principal: Principal,
     action: Action,
@@ -62,7 +68,8 @@ def what_can(
     """List the tables and views that somebody may use, and how they are seen."""
     with give_policies(lake, spark=tables) as policies:
         rights = policies.what_can(principal)
-    _print(rights, [_right(right) for right in rights] or ["Nothing."], output)
+    nothing = "Nothing." if tables else _NOTHING_MET
+    _print(rights, [_right(right) for right in rights] or [nothing], output)
 
 
 def findings(lake: Lake = None, output: Output = Format.TEXT, tables: Tables = False) -> None:

@@ -110,3 +110,5 @@ def _result_lines(result: PolicyTestResult) -> Iterator[Line]:
         yield ((f"    expected: {one_line(result.expected)}", ""),)
         yield ((f"    found:    {one_line(result.found)}", style),)
         yield ((f"    because:  {one_line(result.reason)}", ""),)
+    if result.note:
+        yield ((f"    Note: {one_line(result.note)}", "yellow"),)

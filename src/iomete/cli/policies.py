@@ -108,6 +108,8 @@ def apply(
         made = _planned(policies, what, adopt=adopt)
         _print_plan(made, Format.TEXT)
         if made.is_empty:
+            if what.is_file():  # which may be outdated, and is told so
+                policies.apply(made, future=True)
             return
         if not (yes or what.is_file()):
             _ask()
@@ -144,6 +146,7 @@ def run_tests(
     planned: Annotated[
         bool, typer.Option("--planned", help="Of policies as they will be once files are applied.")
     ] = False,
+    adopt: Adopt = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Write a report for CI servers to this file.")
     ] = None,
@@ -156,10 +159,15 @@ def run_tests(
     from iomete.governance.as_code.junit import write_junit
 
     with give_policies(lake, spark=tables) as policies:
-        report = policies.test_files(files, planned=planned)
-    if junit is not None:
-        write_junit(report, junit)
+        report = policies.test_files(files, planned=planned, adopt=adopt)
     _print(report_lines(report))
+    if junit is not None:
+        try:
+            write_junit(report, junit)
+        except ConfigurationError as error:
+            if report.has_passed:
+                raise
+            typer.echo(f"Warning: {error.message}", err=True)  # that tests failed matters more
     if not report.has_passed:
         raise PolicyTestError(
             "Policies don't decide what their tests expect.",

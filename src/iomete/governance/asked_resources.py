@@ -97,6 +97,28 @@ def find_resource(
     raise _missing(checks, parts, step)
 
 
+def refuse_ambiguous(checks: Inventory, parts: Sequence[str], step: str) -> None:
+    """Refuse what may be a column: as a table nothing would be granted on it.
+
+    Args:
+        checks: What is known; there may be more.
+        parts: Of what is named.
+        step: How to say what is meant.
+
+    Raises:
+        ConfigurationError: It is neither known as a table, nor as something in one.
+    """
+    lengths = range(TABLE_PARTS, len(parts) + 1)
+    if len(parts) > TABLE_PARTS and not any(
+        checks.kind_of(parts[:length]) == "table" for length in lengths
+    ):
+        raise ConfigurationError(
+            f"It isn't known whether `{quote_parts(parts)[:200]}` is a column, or a table in a "
+            "nested namespace.",
+            hint=step,
+        )
+
+
 def as_named(parts: Sequence[str]) -> tuple[str, ...]:
     """Return the parts of a name that need not exist: a table, where it has three and more."""
     return table_parts(parts) if len(parts) >= TABLE_PARTS else namespace_parts(parts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
+from typing import TypeGuard
 
 from iomete.errors import InvalidPolicyError
 from iomete.governance.macros import has_macro, macro_problem
@@ -110,13 +112,28 @@ def make_mask(kind: str, **arguments: object) -> Mask:
             [f"mask: `{str(kind)[:80]}` is no mask"], hint=f"one of {', '.join(MaskKind)}"
         )
     mask_kind = MaskKind(kind)
-    if surplus := sorted(given.keys() - _ARGUMENTS.get(mask_kind, set())):
-        raise InvalidPolicyError([f"mask: `{mask_kind}` takes no `{surplus[0]}`"])
-    if mask_kind in _PLAIN:
-        return Mask(type=_PLAIN[mask_kind])
-    if mask_kind is MaskKind.PARTIAL:
+    taken = _ARGUMENTS.get(mask_kind, set())
+    problems = [f"mask: `{mask_kind}` takes no `{name}`" for name in sorted(given.keys() - taken)]
+    try:
+        made = _made(mask_kind, {name: given[name] for name in given if name in taken})
+    except InvalidPolicyError as error:
+        raise InvalidPolicyError([*problems, *error.problems], hint=error.hint) from error
+    if problems:
+        raise InvalidPolicyError(problems)
+    return made
+
+
+def _made(kind: MaskKind, given: dict[str, object]) -> Mask:
+    if kind in _PLAIN:
+        return Mask(type=_PLAIN[kind])
+    if kind is MaskKind.PARTIAL:
         return _partial(given)
-    return Mask(type=_WITH_VALUE[mask_kind], value=_value(mask_kind, given))
+    return Mask(type=_WITH_VALUE[kind], value=_value(kind, given))
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text that can be kept: half of a surrogate pair can't."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def check_mask(mask: Mask) -> None:
@@ -165,17 +182,24 @@ def _value(kind: MaskKind, given: dict[str, object]) -> str:
                     [f"mask: `digits` is a whole number from -{_MAX_DIGITS} to {_MAX_DIGITS}"]
                 )
         case MaskKind.CUSTOM:
-            if not isinstance(value, str) or not value.strip():
+            if not is_text(value) or not value.strip():
                 raise InvalidPolicyError(["mask: `expression` is the text of a SQL expression"])
             if problem := macro_problem(value):
                 raise InvalidPolicyError([f"mask: {problem}"])
         case _:
-            if isinstance(value, bool):
-                return str(value).lower()
-            if not isinstance(value, str | int | float):
-                raise InvalidPolicyError(["mask: `value` is a text, a number or a boolean"])
-            if has_macro(str(value)):
-                raise InvalidPolicyError(
-                    ["mask: a constant is the same for every user"], hint='use "custom"'
-                )
+            return _constant(value)
+    return str(value)
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not is_text(value) and not isinstance(value, int | float):
+        raise InvalidPolicyError(["mask: `value` is a text, a number or a boolean"])
+    if isinstance(value, float) and not isfinite(value):
+        raise InvalidPolicyError(["mask: `value` is no finite number; text is in quotes"])
+    if has_macro(str(value)):
+        raise InvalidPolicyError(
+            ["mask: a constant is the same for every user"], hint='use "custom"'
+        )
     return str(value)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
 from iomete.errors import ConfigurationError
+from iomete.governance.answers.drafted_policies import FIRST_DRAFTED_ID
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.as_code.plan import Effect, PlannedAction
 from iomete.governance.asked_resources import TABLE_PARTS, is_path
 from iomete.governance.masks import Mask
-from iomete.names import as_parts
+from iomete.names import as_parts, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iomete.governance.answers import Draft, Explanation, Simulation
     from iomete.governance.answers.effects import Effect as SimulatedEffect
     from iomete.governance.answers.explanation import ShownAs
     from iomete.governance.as_code.plan import PlannedChange
+    from iomete.governance.asked_resources import Name
     from iomete.governance.policy_answers import PolicyAnswers
+
+OF_TABLES = ("select", "insert", "update", "delete")
+"""Actions that are asked of tables, one by one."""
 
 
 class PlannedEffects:
@@ -57,56 +63,121 @@ class PlannedAnswers:
             NotFoundError: There is no such resource.
             ConfigurationError: There is no such action, or it can't be told what is meant.
         """
-        answers = self._answers
         if is_path(resource):
-            return PlannedAnswer(answers.explain(principal, action, resource, after=self._draft))
+            return self._answer(principal, action, resource)
         table, path = as_parts(resource), () if column is None else as_parts(column)
-        if answers.knows_all_tables or answers.knows_table(table):
-            named = (*table, *path)
-            return PlannedAnswer(answers.explain(principal, action, named, after=self._draft))
-        if path:
-            found = answers.explain_column(principal, action, table, path, after=self._draft)
-            return PlannedAnswer(found)
-        self._refuse_ambiguous(table)
-        found = answers.explain(principal, action, resource, future=True, after=self._draft)
-        return PlannedAnswer(found)
+        self._refuse_of_many(action, table)
+        if self._answers.knows_all_tables or self._answers.knows_table(table):
+            return self._of_known(principal, action, (*table, *path))
+        return self._of_unknown(principal, action, table, path)
 
-    def _refuse_ambiguous(self, parts: Sequence[str]) -> None:
-        """Refuse what may be a column: as a table nothing would be granted on it."""
-        lengths = range(TABLE_PARTS, len(parts))
-        if len(parts) > TABLE_PARTS and not any(
-            self._answers.knows_table(parts[:length]) for length in lengths
-        ):
-            raise ConfigurationError(
-                f"It isn't known whether `{'.'.join(parts)[:200]}` is a column, or a table in a "
-                "nested namespace.",
-                hint="name a column by `columns`, and its table by `on`",
+    def _of_known(self, principal: str, action: str, named: Sequence[str]) -> PlannedAnswer:
+        found = self._answer(principal, action, named)
+        lengths = range(len(named) - 2, TABLE_PARTS - 1, -1)
+        if length := next((n for n in lengths if self._answers.knows_table(named[:n])), 0):
+            found.outer = self._answer(principal, action, named[: length + 1]).explanation
+        return found
+
+    def _of_unknown(
+        self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
+    ) -> PlannedAnswer:
+        if path:
+            found = self._column_of_unknown(principal, action, table, path)
+            if len(path) > 1:
+                column = self._column_of_unknown(principal, action, table, path[:1])
+                found.outer = column.explanation
+        else:
+            self._answers.refuse_ambiguous(
+                table, "name a column by `columns`, and its table by `on`"
             )
+            found = self._answer(principal, action, table, future=True)
+        if len(table) >= TABLE_PARTS and action != "create":
+            self._doubt(found, table)
+        return found
+
+    def _column_of_unknown(
+        self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
+    ) -> PlannedAnswer:
+        found = self._answers.explain_column(principal, action, table, path, after=self._draft)
+        return PlannedAnswer(found, self._names)
+
+    def _answer(
+        self, principal: str, action: str, resource: Name, *, future: bool = False
+    ) -> PlannedAnswer:
+        explained = self._answers.explain(
+            principal, action, resource, future=future, after=self._draft
+        )
+        return PlannedAnswer(explained, self._names)
+
+    def _refuse_of_many(self, action: str, parts: Sequence[str]) -> None:
+        """Refuse what is asked of all tables in something: nothing is decided of them together."""
+        if action in OF_TABLES and self._answers.is_container(parts):
+            what = "catalog" if len(parts) == 1 else "namespace"
+            raise ConfigurationError(
+                f"`{action}` is about a table, and `{quote_parts(parts)[:200]}` is a {what}: each "
+                "table in it is decided for itself.",
+                hint="name tables by `on`",
+            )
+
+    def _doubt(self, found: PlannedAnswer, table: Sequence[str]) -> None:
+        """Note that a table isn't known, and whether its name may be another's, misspelt."""
+        known = [tuple(one) for one in self._answers.known_tables()]
+        alike = nearest(quote_parts(table), map(quote_parts, known))
+        step = f"did you mean `{alike}`? " if alike else ""
+        found.note = (
+            f"Spark hasn't met a table `{quote_parts(table)[:200]}`, so that there may be none "
+            f"({step}--tables looks at all that there are)"
+        )
+        has_others = any(one[:-1] == tuple(table[:-1]) for one in known)
+        is_named = self._answers.is_named_by_policies(table, after=self._draft)
+        found.is_doubtful = (has_others or alike is not None) and not is_named
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """Names of policies that are planned, and have no ids of the store's yet."""
+        documents = () if self._draft is None else self._draft.documents
+        return {one["id"]: one["name"] for one in documents if one["id"] >= FIRST_DRAFTED_ID}
 
 
 class PlannedAnswer:
-    """An explanation, as a test of policies looks at it."""
+    """An explanation, as a test of policies looks at it.
 
-    def __init__(self, explanation: Explanation) -> None:
-        self._explanation = explanation
+    Args:
+        explanation: Of what was asked.
+        names: Those of policies that are planned, by the ids that they have meanwhile.
+
+    `outer` is the explanation of a struct field's column; `note` and `is_doubtful` are those of
+    `as_code.testing.Answer`.
+    """
+
+    def __init__(self, explanation: Explanation, names: Mapping[int, str]) -> None:
+        self.explanation = explanation
+        self.outer: Explanation | None = None
+        self.note = ""
+        self.is_doubtful = False
+        self._names = names
 
     @property
     def allowed(self) -> bool:
         """Whether the action is allowed."""
-        return self._explanation.is_allowed
+        return self.explanation.is_allowed
 
     @property
     def mask(self) -> str | None:
         """The kind of mask that a column is seen by; None: as it is.
 
+        Of a struct's field it is that of its column, too, where there are two: `hash, then
+        nullify`.
+
         Of a table it is that of its visible columns: None where none of them is masked, a kind
         where all are masked by it; else each kind with its columns, `hash of email`, which is no
         kind's name, but a mask.
         """
-        shown = self._explanation.mask
-        if not self._explanation.columns:
-            return None if shown is None else _kind(shown)
-        visible = [one for one in self._explanation.columns if one.verdict is Verdict.ALLOWED]
+        if not self.explanation.columns:
+            outer = None if self.outer is None else self.outer.mask
+            masks = dict.fromkeys(one for one in (self.explanation.mask, outer) if one is not None)
+            return ", then ".join(map(_kind, masks)) or None
+        visible = [one for one in self.explanation.columns if one.verdict is Verdict.ALLOWED]
         masked: dict[str, list[str]] = defaultdict(list)
         for column in visible:
             if column.mask is not None:
@@ -118,13 +189,17 @@ class PlannedAnswer:
     @property
     def row_filter(self) -> str | None:
         """The predicate of the rows that are seen; None: all rows."""
-        shown = self._explanation.filter
+        shown = self.explanation.filter
         return None if shown is None else shown.expression
 
     @property
     def reason(self) -> str:
         """Why, in words."""
-        return self._explanation.reason
+        text = self.explanation.reason
+        for policy_id, name in self._names.items():
+            text = text.replace(f"{policy_id} `{name}`", f"`{name}`")
+            text = text.replace(str(policy_id), f"`{name}`")
+        return text
 
 
 def _kind(shown: ShownAs) -> str:

@@ -31,7 +31,9 @@ from iomete.governance.asked_resources import (
     column_of,
     find_resource,
     is_path,
+    refuse_ambiguous,
 )
+from iomete.governance.documents import all_resources
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
@@ -39,10 +41,10 @@ from iomete.governance.evaluator.schedules import in_utc
 from iomete.governance.event_answers import differences, explained, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.ranger.exchange import RangerExchange
-from iomete.names import lower, quote_parts
+from iomete.names import as_parts, lower, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from iomete.governance.asked_resources import Name
@@ -80,12 +82,14 @@ class PolicyAnswers(RangerExchange):
                 Policies are those of today.
             future: Whether the resource needn't exist. Of a table that isn't known, and is to be
                 read, the columns are those that policies and tags name, and `*` for all others.
+                Without Spark, more than three parts are no answer unless the table is known.
             after: A change that counts as made; unset: policies are those in force.
 
         Raises:
             PrincipalNotFoundError: There is no such principal.
             NotFoundError: There is no such resource.
-            ConfigurationError: There is no such action, or not on such a resource.
+            ConfigurationError: There is no such action, or not on such a resource; or it can't be
+                told whether a column is meant.
             PoliciesElsewhereError: A Ranger Admin's policies are in force.
 
         Cost: metadata of the table that is asked about, and a few small reads of the store; all
@@ -101,6 +105,8 @@ class PolicyAnswers(RangerExchange):
                 return _of_nobody(principal, action, path, evaluator.version)
             return explainer.explain_path(subject, action, checked_path(path))
         check_action(action, on_path=False)
+        if future and not self.knows_all_tables:
+            self.refuse_ambiguous(as_parts(resource), _step_to_a_column(as_parts(resource)))
         parts, columns = find_resource(self._checks, resource, future=future)
         if subject is None:
             return _of_nobody(principal, action, quote_parts(parts), evaluator.version)
@@ -153,6 +159,33 @@ class PolicyAnswers(RangerExchange):
     def knows_table(self, parts: Sequence[str]) -> bool:
         """Tell whether a full name is known to be a table's or a view's."""
         return len(parts) >= TABLE_PARTS and self._checks.kind_of(parts) == "table"
+
+    def known_tables(self) -> Iterable[Sequence[str]]:
+        """Give the parts of the full name of each table and view that is known."""
+        return self._checks.list_tables()
+
+    def is_container(self, parts: Sequence[str]) -> bool:
+        """Tell whether a full name is a catalog's or a namespace's, as far as that is known."""
+        return len(parts) < TABLE_PARTS or self._checks.kind_of(parts) == "namespace"
+
+    def is_named_by_policies(self, table: Sequence[str], *, after: Draft | None = None) -> bool:
+        """Tell whether a policy in force is on the very table, and not by a pattern."""
+        evaluator, _ = self._asking(None, after)
+        named = [[part] for part in table_parts(table)]
+        levels = ("catalog", "namespace", "table")
+        return any(
+            [resources.get(level, {}).get("values") for level in levels] == named
+            for document in evaluator.contents.access
+            for resources in all_resources(document)
+        )
+
+    def refuse_ambiguous(self, parts: Sequence[str], step: str) -> None:
+        """Refuse a name that may be a column's or a nested table's, with a step to tell them apart.
+
+        Raises:
+            ConfigurationError: It may be either.
+        """
+        refuse_ambiguous(self._checks, parts, step)
 
     def explain_event(self, event: AuditEvent) -> Explanation:
         """Tell why a row of the audit trail was decided as it was, by the policies of its time.
@@ -299,6 +332,14 @@ class PolicyAnswers(RangerExchange):
             "without Spark only tables that it has met are known: add --tables on the command "
             "line, or open the lakehouse by iomete.connect()"
         )
+
+
+def _step_to_a_column(parts: Sequence[str]) -> str:
+    table = quote_parts(parts[:TABLE_PARTS])
+    return (
+        f"ask about the table `{table}`, which tells of its columns; or add --tables on the "
+        "command line, or open the lakehouse by iomete.connect()"
+    )
 
 
 def _of_nobody(principal: str, action: str, resource: str, version: int) -> Explanation:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iomete.errors import ConfigurationError, InvalidPolicyError
 from iomete.governance.documents import Priority
 from iomete.governance.macros import macro_problem
-from iomete.governance.masks import make_mask
+from iomete.governance.masks import is_text, make_mask
 from iomete.governance.patterns import (
     has_wildcard,
     parse_pattern,
@@ -120,14 +120,16 @@ def _with_words(spec: Specification, given: dict[str, Any], problems: Problems) 
             spec = replace(spec, name=name)
         else:
             problems.add(
-                "name", f"it is text of 1 to {MAX_POLICY_NAME_CHARACTERS} visible characters"
+                "name",
+                f"it is text of 1 to {MAX_POLICY_NAME_CHARACTERS} visible characters, and no "
+                "number",
             )
     if "description" in given:
         description = given.pop("description")
-        if description is None or isinstance(description, str):
+        if description is None or is_text(description):
             spec = replace(spec, description=description or None)
         else:
-            problems.add("description", "it is text")
+            problems.add("description", "it is text, in characters that Unicode has")
     if (priority := given.pop("priority", None)) is not None:
         by_name = {one.name.lower(): one for one in Priority}
         if isinstance(priority, str) and priority in by_name:
@@ -285,7 +287,7 @@ def _with_predicate(
 ) -> Specification:
     if "predicate" in given:
         predicate = given.pop("predicate")
-        if isinstance(predicate, str) and predicate.strip():
+        if is_text(predicate) and predicate.strip():
             spec = replace(spec, predicate=predicate)
             if problem := macro_problem(predicate):
                 problems.add("predicate", problem)

@@ -41,13 +41,33 @@ def test_explain_says_what_decides_and_what_is_seen() -> None:
     assert given["mask"]["expression"] == "MASK_HASH"
 
 
+@pytest.mark.usefixtures("lake")
+def test_what_may_be_a_column_or_a_nested_table_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Taken for a table, nothing would be granted on it, although its column may be."""
+    from iomete.cli import main
+
+    arguments = ["policies", "explain", "alice", "select", "lake.crm.partners.id"]
+    monkeypatch.setattr("sys.argv", ["iomete", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    printed = capsys.readouterr()
+    assert (caught.value.code, printed.out) == (2, "")
+    assert "whether `lake.crm.partners.id` is a column, or a table in a nested" in printed.err
+    assert "ask about the table `lake.crm.partners`" in printed.err
+    assert "column `*`: denied" in run("explain", "alice", "select", "lake.crm.partners")
+
+
 def test_who_can_lists_users_and_what_can_their_tables(lake: World) -> None:
     holders = json.loads(run("who-can", "select", "lake.crm.customers.email", "-o", "json"))
     assert [holder["principal"] for holder in holders] == sorted(["alice", lake.admin])
     assert run("what-can", "alice") == (
         "lake.crm.customers: select; columns email as MASK_HASH, *; rows where region = 'EU'\n"
     )
-    assert run("what-can", "bob") == "Nothing.\n"
+    assert run("what-can", "bob").startswith("Nothing among the tables that Spark has met")
+    assert "--tables" in run("what-can", "bob")
+    assert json.loads(run("what-can", "bob", "-o", "json")) == []
 
 
 def test_findings_are_listed(lake: World) -> None:

@@ -191,6 +191,19 @@ def test_a_folder_is_applied_only_once_somebody_has_agreed(
     assert lake.policies.list() == []
 
 
+def test_an_outdated_plan_is_refused_though_it_changes_nothing(
+    lake: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("apply", "--future", "--yes")
+    run("plan", "--out", "plan.json")
+    assert "nothing to do" in run("apply", "plan.json", "--future")
+    lake.policies.delete("emails")
+    for more in ((), ("--future",)):
+        code, _, err = fails(monkeypatch, capsys, "apply", "plan.json", *more)
+        assert code == 14
+        assert "The plan was made at version" in err
+
+
 def test_at_a_terminal_it_is_asked(lake: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iomete.cli.policies.is_terminal", lambda: True)
     refused = CliRunner().invoke(app, ["policies", "apply", "--future"], input="n\n")
@@ -237,6 +250,10 @@ def test_an_export_is_a_beginning(lake: World) -> None:
     lake.policies.grant("select", on="lake.crm", to="alice", name="by hand")
     printed = run("export", "exported").splitlines()
     assert printed == ["exported/lake.crm.yaml", "1 policy in 1 file."]
+    Path("hidden/.git").mkdir(parents=True)
+    Path("hidden/.git/x.yaml").write_text("")
+    Path("hidden/.x.yaml").write_text("")
+    assert "hidden/lake.crm.yaml" in run("export", "hidden")
     planned = run("plan", "exported", "--check")
     assert "Made by hand, and the same" in planned
     assert planned.endswith("1 to adopt, 0 unchanged.\n")
@@ -353,6 +370,8 @@ class Granted:
 
     allowed = property(lambda self: "analysts" in self._groups)
     mask = row_filter = None
+    note = ""
+    is_doubtful = False
     reason = "as the files say"
 
 
@@ -409,6 +428,23 @@ def test_tests_are_run_and_end_with_16(
     assert err.startswith("Error: Policies don't decide what their tests expect.")
     root = ET.parse("report.xml").getroot()  # noqa: S314  # our own
     assert root.attrib["failures"] == "1"
+
+
+def test_results_are_printed_though_their_report_can_not_be_written(
+    lake: World,
+    answers: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files(TESTS, "tests.yaml")
+    code, out, err = fails(monkeypatch, capsys, "test", "--junit", "nowhere/report.xml")
+    assert (code, out.splitlines()[-1]) == (16, "Tests: 0 passed, 1 failed.")
+    assert "Warning: `nowhere/report.xml` can't be written" in err
+    code, out, err = fails(
+        monkeypatch, capsys, "test", "--planned", "--junit", "nowhere/report.xml"
+    )
+    assert (code, out.splitlines()[-1]) == (2, "Tests: 1 passed.")
+    assert "Error: `nowhere/report.xml` can't be written" in err
 
 
 def test_a_plan_tells_who_gains(lake: World, answers: None) -> None:

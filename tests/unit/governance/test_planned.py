@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iomete.cli.plans import plan_lines
+from iomete.errors import PolicyFilesError
 from iomete.governance import Policies
 from iomete.governance.as_code import PolicyTestVerdict
 from iomete.governance.known_tables import KnownTables
@@ -105,6 +106,13 @@ def test_tests_are_asked_of_policies_in_force_and_of_planned_ones(
     assert verdicts(planned=True) == [passed, passed, passed]
     world.policies.apply(files)
     assert verdicts(planned=False) == [passed, passed, passed]
+
+
+def test_planned_tests_are_of_files_that_can_be_planned(world: World, files: Path) -> None:
+    world.policies.grant("select", on="lake.crm", to="bob", name="orders")
+    with pytest.raises(PolicyFilesError, match=r"`orders`, `name`: .* by hand"):
+        world.policies.test_files(files, planned=True)
+    assert world.policies.test_files(files, planned=True, adopt=True).has_passed
 
 
 def test_a_saved_plan_keeps_its_effects(world: World, files: Path, tmp_path: Path) -> None:

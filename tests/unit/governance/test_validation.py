@@ -40,6 +40,13 @@ def _people(world: World) -> None:
         (lambda p: p.grant("select", on=TABLE, to=7), "to: A principal is text"),  # type: ignore[arg-type]
         (lambda p: p.grant("select", to="alice"), "on: nothing is named"),
         (lambda p: p.grant("select", on=TABLE, on_tag="PII", to="alice"), "on and on_tag"),
+        (lambda p: p.grant("select", on=TABLE, to="alice", name="100"), "name: .*visible characters, and no number"),
+        (lambda p: p.grant("select", on=TABLE, to="alice", description="\ud800"), "description: it is text"),
+        (lambda p: p.filter_rows(TABLE, "region = '\ud800'", to="alice"), "predicate: it is the text"),
+        (lambda p: p.mask(TABLE, "email", "constant", value="\ud800", to="alice"), "mask: `value`"),
+        (lambda p: p.mask(TABLE, "email", "custom", expression="'\ud800'", to="alice"), "mask: `expression`"),
+        (lambda p: p.mask(TABLE, "email", "constant", value=float("nan"), to="alice"), "mask: `value` is"),
+        (lambda p: p.mask(TABLE, "email", "constant", value=float("-inf"), to="alice"), "mask: `value` is"),
         (lambda p: p.grant("select", on_tag="PI", to="alice"), r"tag `PI`.*did you mean `PII`"),
         (lambda p: p.grant("select", on_tag="{USER}", to="alice"), "on_tag: A tag is named by text"),
         (lambda p: p.grant("select", on_tag="P*I", to="alice"), r"on_tag: `P\*I` can't be found by its tags.*PII"),

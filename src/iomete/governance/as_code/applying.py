@@ -103,7 +103,7 @@ class PolicyApplier:
         with self._administration.reading("policy.plan", on) as connection:
             version = counters.read_version(connection) or 0
             stored = {policy.name: policy for policy in read_policies(connection)}
-            note_missing(connection, declared.policies, problems)
+            note_missing(connection, declared.policies, declared.faulty, problems)
             note_others(declared.policies, stored, problems, project=declared.project, adopt=adopt)
             changes, adopted, unchanged = compare(declared.policies, stored, declared.project)
             changes = [_noted(connection, change) for change in changes]
@@ -142,7 +142,9 @@ class PolicyApplier:
             )
         self._check_tables(plan)
         if plan.is_empty:
-            return AppliedPlan(version=self._administration.version())
+            with self._administration.reading("policy.apply", on) as connection:
+                _refuse_outdated(connection, plan)
+            return AppliedPlan(version=plan.version)
         with self._administration.changing("policy.apply", on, detail=plan.project) as connection:
             _refuse_outdated(connection, plan)
             stored = [self._carry_out(connection, change, plan) for change in _in_order(plan)]
@@ -231,7 +233,7 @@ def _names(plan: PolicyPlan, action: PlannedAction) -> tuple[str, ...]:
 
 
 def _refuse_outdated(connection: sa.Connection, plan: PolicyPlan) -> None:
-    version = counters.read_version(connection)
+    version = counters.read_version(connection) or 0
     if version != plan.version:
         raise PlanOutdatedError(
             f"The plan was made at version {plan.version} of governance, which is at version "

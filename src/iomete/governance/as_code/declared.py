@@ -66,7 +66,7 @@ def document_of(fields: Mapping[str, Any], note: Note) -> Document | None:
         note: Is told everything that is wrong; then there is no document.
     """
     enabled = fields.get("enabled", True)
-    document = _ranger_document(fields, note) if RANGER in fields else _from_keys(fields, note)
+    document = ranger_document(fields, note) if RANGER in fields else _from_keys(fields, note)
     return document if document is None or enabled else document | {"isEnabled": False}
 
 
@@ -88,26 +88,33 @@ def kind_word(document: Document) -> str:
 
 def _from_keys(fields: Mapping[str, Any], note: Note) -> Document | None:
     kind = next(kind for kind, key in KIND_KEYS.items() if key in fields)
-    is_nested = "on_namespace" in fields
-    if is_nested and "on" in fields:
-        note("on_namespace", "`on` is given as well; a policy is on one of them")
-        return None
-    if kind is PolicyKind.MASK and {"on_tag", "columns"} <= fields.keys():
-        note("columns", "a mask on a tag is on whatever has the tag; leave it out")
-        return None
-    arguments = {_ARGUMENT_OF.get(k, k): v for k, v in fields.items() if k not in _BESIDE}
+    spec = judged(kind, fields, note)
+    return None if spec is None else to_document(spec)
+
+
+def judged(kind: PolicyKind, fields: Mapping[str, Any], note: Note) -> Specification | None:
+    """Return what keys say of a policy of a kind; None where something is wrong, which is noted."""
+    said = {key: value for key, value in fields.items() if key not in _BESIDE}
+    problems = Problems()
+    if {"on", "on_namespace"} <= said.keys():
+        del said["on_namespace"]
+        problems.add("on_namespace", "`on` is given as well; a policy is on one of them")
+    if kind is PolicyKind.MASK and {"on_tag", "columns"} <= said.keys():
+        del said["columns"]
+        problems.add("columns", "a mask on a tag is on whatever has the tag; leave it out")
+    is_nested = "on_namespace" in said
+    arguments = {_ARGUMENT_OF.get(key, key): value for key, value in said.items()}
     arguments.setdefault("to", ())  # which is told, as is a mask of no column
-    if kind is PolicyKind.MASK and "on_tag" not in fields:
+    if kind is PolicyKind.MASK and "on_tag" not in said:
         arguments.setdefault("columns", None)
     what = TargetKind.NAMESPACE if is_nested else None
-    problems = Problems()
     spec = make_specification(kind, lambda _: what, arguments, problems)
     if is_nested and spec.target.kind is TargetKind.TABLE:
         problems.add("on", "a pattern is no namespace", hint="write `on: …*` for tables")
     for text in problems:
         place, _, message = text.partition(": ")
         note(_key_of(place, KIND_KEYS[kind], is_nested=is_nested), message)
-    return None if problems else to_document(spec)
+    return None if problems else spec
 
 
 def _key_of(place: str, kind_key: str, *, is_nested: bool) -> str:
@@ -118,7 +125,8 @@ def _key_of(place: str, kind_key: str, *, is_nested: bool) -> str:
     return "on_namespace" if first == "on" and is_nested else _KEY_OF.get(first, first)
 
 
-def _ranger_document(fields: Mapping[str, Any], note: Note) -> Document | None:
+def ranger_document(fields: Mapping[str, Any], note: Note) -> Document | None:
+    """Return the policy that `ranger` holds; None where something is wrong, which is noted."""
     surplus = sorted(fields.keys() - {"name", RANGER} - _BESIDE)
     for key in surplus:
         note(key, "`ranger` holds the whole policy; say it in there")
@@ -127,7 +135,7 @@ def _ranger_document(fields: Mapping[str, Any], note: Note) -> Document | None:
     for member in beside:
         note(RANGER, f"`{member}` is said beside `ranger`: by `name` and `enabled`")
     try:
-        document = check_document({**given, "name": fields["name"]})
+        document = check_document({**given, "name": fields.get("name", "without")})
     except InvalidPolicyError as error:
         for problem in error.problems:
             note(RANGER, problem)

@@ -155,7 +155,7 @@ class PolicyFiles(RangerExchange):
         return export_policy_files(policies, folder, project=project)
 
     def test_files(
-        self, folder: str | os.PathLike[str], *, planned: bool = False
+        self, folder: str | os.PathLike[str], *, planned: bool = False, adopt: bool = False
     ) -> PolicyTestReport:
         """Ask the tests of policy files.
 
@@ -163,6 +163,7 @@ class PolicyFiles(RangerExchange):
             folder: Of the YAML files.
             planned: Whether policies count as they will be once the files are applied; otherwise
                 those in force do.
+            adopt: As for `plan`, whose files these are.
 
         Raises:
             PolicyFilesError: With everything that is wrong, with file, line and column.
@@ -184,7 +185,7 @@ class PolicyFiles(RangerExchange):
                 "Nothing here tells what policies decide, so that no test can be asked.",
                 hint="give `Policies` something that does, as its argument `answers`",
             )
-        changes = applier.plan(declared, adopt=True).changes if planned else ()
+        changes = applier.plan(declared, adopt=adopt).changes if planned else ()
         return run_tests(declared.tests, self._answers(changes))
 
     def _applier(self, action: str, *, future: bool) -> PolicyApplier:

@@ -62,7 +62,7 @@ def export_policy_files(
     texts = dict(_texts(ours, project))
     try:
         root.mkdir(parents=True, exist_ok=True)
-        found = sorted(entry.name for entry in root.rglob("*") if entry.suffix.lower() in SUFFIXES)
+        found = sorted(entry.name for entry in root.rglob("*") if _is_read(entry, root))
         if found:
             raise AlreadyExistsError(
                 f"The folder `{root}` holds policy files: `{found[0]}`.",
@@ -82,6 +82,12 @@ def export_policy_files(
         policies=len(ours),
         left=len(policies) - len(ours),
     )
+
+
+def _is_read(path: Path, root: Path) -> bool:
+    """Tell whether something in a folder would count as a policy file: what is hidden doesn't."""
+    is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in SUFFIXES and not is_hidden
 
 
 def _texts(policies: Sequence[Policy], project: str) -> Iterable[tuple[str, str]]:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iomete.governance.as_code.declared import document_of
+from iomete.governance.as_code.faulty import (
+    FaultyPolicy,
+    note_faults,
+    principals_named,
+    tags_named,
+)
 from iomete.governance.as_code.folder import FileProblems, find_files, read_text, shown_path
 from iomete.governance.as_code.members import Member, read_members
-from iomete.governance.as_code.model import DEFAULT_PROJECT, FilePolicy, FileTest
+from iomete.governance.as_code.messages import shown
+from iomete.governance.as_code.model import (
+    DEFAULT_PROJECT,
+    POLICY_KEYS,
+    FilePolicy,
+    FileTest,
+    problem_of_kinds,
+)
 from iomete.governance.as_code.yaml_source import Located, Place, read_yaml
 
 if TYPE_CHECKING:
     from iomete.governance.documents import Document
-
-_TARGETS = frozenset({"on", "on_namespace", "on_path", "on_tag", "ranger"})
-_MASK_ARGUMENTS = frozenset({"show_last", "show_first", "value", "digits", "expression"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +45,11 @@ class DeclaredPolicy:
     place: Place
     places: dict[str, Place] = field(default_factory=dict, repr=False)
     future: bool = False
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"policy `{self.name[:80]}`"
 
     def place_of(self, key: str) -> Place:
         """Return where a key is, or the policy."""
@@ -55,7 +70,8 @@ class Declarations:
     """What all files of a folder say together, in the order of their names.
 
     `owns_policies` tells whether any file has `policies`, be it none; where only tests are, nothing
-    is said of what policies there are to be.
+    is said of what policies there are to be. `faulty` are policies that aren't right, and so not
+    among the others.
     """
 
     folder: Path
@@ -63,6 +79,7 @@ class Declarations:
     project: str
     policies: tuple[DeclaredPolicy, ...]
     tests: tuple[DeclaredTest, ...]
+    faulty: tuple[FaultyPolicy, ...] = ()
 
 
 def read_folder(folder: str | os.PathLike[str]) -> Declarations:
@@ -101,7 +118,8 @@ def read_as_far_as_right(
         folder=root,
         owns_policies=owns,
         project=project,
-        policies=tuple(policies),
+        policies=tuple(one for one in policies if isinstance(one, DeclaredPolicy)),
+        faulty=tuple(one for one in policies if isinstance(one, FaultyPolicy)),
         tests=tuple(tests),
     )
     return declared, problems
@@ -132,20 +150,29 @@ class _ReadFile:
     def project(self) -> str:
         return str(self.located.value.get("project", DEFAULT_PROJECT))
 
-    def policies(self, problems: FileProblems) -> Iterator[DeclaredPolicy]:
+    def policies(self, problems: FileProblems) -> Iterator[DeclaredPolicy | FaultyPolicy]:
+        data = self.located.value
         for member in self.members:
-            if isinstance(member.said, FilePolicy):
-                given = self.located.value[member.section][member.position]
-                said = member.said.model_dump(by_alias=True)
-                declared = _Declaring(
+            if member.section == "policies":
+                given = data[member.section][member.position]
+                declaring = _Declaring(
                     file=self.name,
-                    name=member.said.name,
+                    label=shown(member.path, data),
                     place=self.located.place_of(member.path),
                     places={key: self.located.place_of((*member.path, key)) for key in given},
-                    is_whole=member.keys == given.keys(),
                     problems=problems,
                 )
-                yield from declared.policy({key: said[key] for key in given if key in member.keys})
+                if isinstance(member.said, FilePolicy):
+                    yield declaring.policy(member.said, given)
+                else:
+                    yield declaring.faulty(given, member.keys)
+
+    def names(self) -> Iterator[tuple[str, Place]]:
+        """Give the name of each policy, where it has one, and its place."""
+        for member in self.members:
+            if member.section == "policies" and "name" in member.keys:
+                place = self.located.place_of((*member.path, "name"))
+                yield self.located.value[member.section][member.position]["name"], place
 
     def tests(self) -> Iterator[DeclaredTest]:
         for member in self.members:
@@ -156,62 +183,61 @@ class _ReadFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Declaring:
-    """One policy of a file, while it is judged.
-
-    Where it isn't whole, because some of its keys are wrong, what is wrong with others counts only
-    if it is these that say so: what seems to be missing may be what a wrong key meant.
-    """
+    """One policy of a file, while it is judged."""
 
     file: str
-    name: str
+    label: str
     place: Place
     places: dict[str, Place]
-    is_whole: bool
     problems: FileProblems
 
-    def policy(self, fields: dict[str, Any]) -> Iterator[DeclaredPolicy]:
-        told = _told_by_parts(fields, self.places)
+    def policy(self, said: FilePolicy, given: Mapping[str, Any]) -> DeclaredPolicy | FaultyPolicy:
+        """Return a policy whose keys are right by themselves."""
+        values = said.model_dump(by_alias=True)
+        fields = {key: values[key] for key in given}
+        document = document_of(fields, self._note)
+        if document is None:
+            return self._named_by(given)
+        return DeclaredPolicy(
+            name=said.name,
+            document=document,
+            file=self.file,
+            place=self.place,
+            places=self.places,
+            future=said.future,
+        )
 
-        def note(key: str, message: str) -> None:
-            if self.is_whole or key in told:
-                self._note(key, message)
+    def faulty(self, given: Mapping[str, Any], right: Collection[str]) -> FaultyPolicy:
+        """Return a policy of whose keys some are wrong, or don't go together."""
+        has_unknown = bool(given.keys() - POLICY_KEYS)  # which may mean what is missing
+        if not has_unknown and (problem := problem_of_kinds(given.keys())):
+            self.problems.add(self.file, self.place, f"{self.label}: {problem}")
+        note_faults({key: given[key] for key in given if key in right}, given.keys(), self._note)
+        return self._named_by(given)
 
-        document = document_of(fields, note)
-        if document is not None and self.is_whole:
-            yield DeclaredPolicy(
-                name=self.name,
-                document=document,
-                file=self.file,
-                place=self.place,
-                places=self.places,
-                future=bool(fields.get("future")),
-            )
+    def _named_by(self, given: Mapping[str, Any]) -> FaultyPolicy:
+        return FaultyPolicy(
+            label=self.label,
+            principals=principals_named(given),
+            tags=tags_named(given),
+            file=self.file,
+            place=self.place,
+            places=self.places,
+        )
 
     def _note(self, key: str, message: str) -> None:
         place = self.places.get(key, self.place)
-        self.problems.add(self.file, place, f"policy `{self.name[:80]}`, `{key}`: {message}")
-
-
-def _told_by_parts(fields: Mapping[str, Any], given: Iterable[str]) -> set[str]:
-    """Return the keys whose problems count, although other keys of a policy are wrong."""
-    told = set(fields)
-    if not told & _TARGETS:
-        told -= {"columns", "except_columns"}
-    if "mask" in told and _MASK_ARGUMENTS & (set(given) - told):
-        told.remove("mask")
-    return told
+        self.problems.add(self.file, place, f"{self.label}, `{key}`: {message}")
 
 
 def _note_same_names(files: Sequence[_ReadFile], problems: FileProblems) -> None:
     first: dict[str, str] = {}
     for file in files:
-        for member in file.members:
-            if isinstance(member.said, FilePolicy):
-                place = file.located.place_of((*member.path, "name"))
-                before = first.setdefault(member.said.name, f"{file.name}:{place.line}")
-                if before != f"{file.name}:{place.line}":
-                    message = f"there is one of this name in {before}"
-                    problems.add(file.name, place, f"policy `{member.said.name[:80]}`: {message}")
+        for name, place in file.names():
+            before = first.setdefault(name, f"{file.name}:{place.line}")
+            if before != f"{file.name}:{place.line}":
+                message = f"there is one of this name in {before}"
+                problems.add(file.name, place, f"policy `{name[:80]}`: {message}")
 
 
 def _project(files: Sequence[_ReadFile], problems: FileProblems) -> str:

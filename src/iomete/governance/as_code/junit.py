@@ -64,6 +64,8 @@ def _add_case(suite: ET.Element, file: str, result: PolicyTestResult) -> None:
         attributes = {"message": _text(message)}
         problem = ET.SubElement(case, _ELEMENTS[result.verdict], attributes)
         problem.text = _text(f"{result.place}: {message}\n{result.reason}")
+    if result.note:
+        ET.SubElement(case, "system-out").text = _text(result.note)
 
 
 def _counts(results: Sequence[PolicyTestResult]) -> dict[str, str]:

@@ -14,14 +14,19 @@ from iomete.governance.as_code.yaml_source import Located, Path, Place
 if TYPE_CHECKING:
     from iomete.governance.as_code.folder import FileProblems
 
+_LEAVE_OUT = "leave the key out"
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A policy or a test of a file, as far as it is right: `keys` are."""
+    """A policy or a test of a file, as far as it is right: `keys` are.
+
+    `said` is None for a policy that isn't right as a whole.
+    """
 
     section: str
     position: int
-    said: FilePolicy | FileTest
+    said: FilePolicy | FileTest | None
     keys: frozenset[str]
 
     @property
@@ -43,8 +48,9 @@ def read_members(name: str, located: Located, problems: FileProblems) -> tuple[M
         problems.add(name, Place(), message)
         return ()
     for path in missing_values(located.value, ()):
+        step = "write `policies: []` if none are meant" if path == ("policies",) else _LEAVE_OUT
         what = shown(path, located.value)
-        problems.add(name, located.place_of(path), f"{what}: nothing is given; leave the key out")
+        problems.add(name, located.place_of(path), f"{what}: nothing is given; {step}")
     return _validated(name, located, problems)
 
 
@@ -63,27 +69,32 @@ def _validated(name: str, located: Located, problems: FileProblems) -> tuple[Mem
     for section, model in SECTIONS.items():
         listed = data.get(section)
         for position, given in enumerate(listed if isinstance(listed, list) else ()):
-            if next(missing_values(given, ()), None) is None:
-                found = _right_part(model, given)
-                if found is not None:
-                    members.append(Member(section, position, *found))
+            found = _right_part(model, given)
+            if found is not None:
+                members.append(Member(section, position, *found))
     return tuple(members)
 
 
 def _right_part(
     model: type[FilePolicy] | type[FileTest], given: Any
-) -> tuple[FilePolicy | FileTest, frozenset[str]] | None:
+) -> tuple[FilePolicy | FileTest | None, frozenset[str]] | None:
     """Return what of a member is right, if that says something, and which of its keys these are.
 
     What is wrong was noted with the file's others; what is wrong with the rest is told with it.
     """
-    try:
-        return model.model_validate(given), frozenset(given)
-    except ValidationError as error:
-        wrong = {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
-    if not isinstance(given, dict) or not wrong:
+    if not isinstance(given, dict):
         return None
+    wrong = {path[0] for path in missing_values(given, ())}
+    try:
+        said = model.model_validate(given)
+    except ValidationError as error:
+        wrong |= {found["loc"][0] for found in error.errors(include_url=False) if found["loc"]}
+    else:
+        if not wrong:
+            return said, frozenset(given)
     right = {key: value for key, value in given.items() if key not in wrong}
+    if model is FilePolicy:
+        return None, frozenset(right)
     try:
         return model.model_validate(right), frozenset(right)
     except ValidationError:

@@ -23,7 +23,7 @@ _WORDS = {
     "string_type": "it is no text; put it in quotes",
     "int_type": "it is no whole number",
     "bool_type": "it is neither true nor false",
-    "tuple_type": "it is no list",
+    "tuple_type": "it is neither text nor a list of texts; put text in quotes",
     "dict_type": "it is no mapping of keys to values",
     "model_type": "it is no mapping of keys to values",
     "missing": "it has to be given",
@@ -51,6 +51,8 @@ def problems_of(error: ValidationError, data: Any) -> Iterator[tuple[Path, str]]
     for found in error.errors(include_url=False):
         by_path.setdefault(_path_in(data, found["loc"], found["type"]), []).append(found)
     for path, several in by_path.items():
+        if not path and isinstance(data, dict) and SECTIONS.keys() & data.keys():
+            continue  # of a section without a value, which is told as that
         if path and _at(data, path) is None and several[0]["type"] != "missing":
             continue  # a key without a value, which is told as that
         yield path, _message(several)
@@ -97,6 +99,8 @@ def _at(data: Any, path: Path) -> Any:
 
 def _message(found: list[Any]) -> str:
     first = found[0]
+    if first["type"] == "tuple_type" and len(first["loc"]) == 1:
+        return "it is no list"
     if first["type"] == "extra_forbidden":
         return _unknown_key(first["loc"])
     if len({one["type"] for one in found}) > 1:

@@ -6,6 +6,7 @@ a call of `lake.policies` (`iomete.governance.requests`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -133,12 +134,24 @@ class FilePolicy(Model):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> FilePolicy:
-        said = [key for key in (*KINDS, "ranger") if getattr(self, key) is not None]
-        if len(said) != 1:
-            named = " and ".join(f"`{key}`" for key in said) or "nothing"
-            keys = ", ".join(f"`{key}`" for key in KINDS)
-            raise ValueError(f"it says {named}; one of {keys} says what a policy does")
+        said = {key for key in (*KINDS, "ranger") if getattr(self, key) is not None}
+        if problem := problem_of_kinds(said):
+            raise ValueError(problem)
         return self
+
+
+POLICY_KEYS = frozenset(field.alias or name for name, field in FilePolicy.model_fields.items())
+"""The keys that a policy may have."""
+
+
+def problem_of_kinds(keys: Collection[str]) -> str | None:
+    """Say what is wrong with the keys of a policy, if they aren't one that says what it does."""
+    said = [key for key in (*KINDS, "ranger") if key in keys]
+    if len(said) == 1:
+        return None
+    named = " and ".join(f"`{key}`" for key in said) or "nothing"
+    known = ", ".join(f"`{key}`" for key in KINDS)
+    return f"it says {named}; one of {known} says what a policy does"
 
 
 class FileTest(Model):

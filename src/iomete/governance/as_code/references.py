@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from iomete.catalog.tables import tags
 from iomete.governance.as_code.declared import RANGER, fields_of
+from iomete.governance.as_code.faulty import FaultyPolicy
 from iomete.governance.as_code.ownership import project_of
 from iomete.governance.as_code.plan import differences
 from iomete.governance.checks import Problems
@@ -19,7 +20,7 @@ from iomete.governance.principal_records import missing, not_found
 from iomete.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
     from iomete.governance.as_code.files import DeclaredPolicy
     from iomete.governance.as_code.folder import FileProblems
@@ -31,18 +32,25 @@ _KEYS = {"predicate": "filter_rows"}
 
 
 def note_missing(
-    connection: sa.Connection, policies: Sequence[DeclaredPolicy], problems: FileProblems
+    connection: sa.Connection,
+    policies: Sequence[DeclaredPolicy],
+    faulty: Sequence[FaultyPolicy],
+    problems: FileProblems,
 ) -> None:
     """Note principals and tags that don't exist, where they are named."""
-    named = {name for policy in policies for name in all_principals(policy.document)}
-    unknown = set(missing(connection, sorted(named))) if named else set()
+    named: list[tuple[DeclaredPolicy | FaultyPolicy, Set[PrincipalName], Set[str]]] = [
+        *((one, all_principals(one.document), tags_of(one.document)) for one in policies),
+        *((one, one.principals.keys(), one.tags) for one in faulty),
+    ]
+    all_named = {name for _, names, _ in named for name in names}
+    unknown = set(missing(connection, sorted(all_named))) if all_named else set()
     defined = set(connection.execute(sa.select(tags.c.tag)).scalars())
-    for policy in policies:
-        for name in sorted(all_principals(policy.document) & unknown):
+    for policy, names, on_tags in named:
+        for name in sorted(names & unknown):
             error = not_found(connection, name)
             message = f"{error.message.removesuffix('.')} ({error.hint})"
             _note(policy, _key_that_names(policy, name), message, problems)
-        for tag in sorted(t for t in tags_of(policy.document) - defined if not has_wildcard(t)):
+        for tag in sorted(t for t in on_tags - defined if not has_wildcard(t)):
             alike = nearest(tag, defined)
             step = f"did you mean `{alike}`?" if alike else f'lake.tags.define("{tag}")'
             _note(policy, "on_tag", f"tag `{tag[:80]}` does not exist ({step})", problems)
@@ -92,7 +100,9 @@ def note_absent_tables(
             _note(policy, _KEYS.get(place, place), message, problems)
 
 
-def _key_that_names(policy: DeclaredPolicy, name: PrincipalName) -> str:
+def _key_that_names(policy: DeclaredPolicy | FaultyPolicy, name: PrincipalName) -> str:
+    if isinstance(policy, FaultyPolicy):
+        return policy.principals[name]
     fields = fields_of(policy.document)
     if RANGER in fields:
         return RANGER
@@ -102,6 +112,7 @@ def _key_that_names(policy: DeclaredPolicy, name: PrincipalName) -> str:
     )
 
 
-def _note(policy: DeclaredPolicy, key: str, message: str, problems: FileProblems) -> None:
-    shown = f"policy `{policy.name[:80]}`, `{key}`: {message}"
-    problems.add(policy.file, policy.place_of(key), shown)
+def _note(
+    policy: DeclaredPolicy | FaultyPolicy, key: str, message: str, problems: FileProblems
+) -> None:
+    problems.add(policy.file, policy.place_of(key), f"{policy.label}, `{key}`: {message}")

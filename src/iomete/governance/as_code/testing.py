@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from iomete.governance.as_code.files import DeclaredTest
     from iomete.governance.as_code.model import FileTest
     from iomete.governance.as_code.plan import PlannedChange
+
+_KEPT_OR_SPACE = re.compile(
+    r"""(?P<kept>\b[rR]'[^']*'|\b[rR]"[^"]*"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`"""
+    r"""|--[^\n]*\n?|/\*.*?\*/)|\s+""",
+    re.DOTALL,
+)
+"""What SQL means by itself, down to its spaces, and the spaces between."""
 
 
 class Answer(Protocol):
@@ -35,6 +43,14 @@ class Answer(Protocol):
     @property
     def reason(self) -> str:
         """Why, in words: the policy that decided, or that none did."""
+
+    @property
+    def note(self) -> str:
+        """What isn't known of what was asked about, in words; empty: nothing."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether there may be no such thing, of which nobody would be allowed anything."""
 
 
 class Answers(Protocol):
@@ -74,6 +90,7 @@ class PolicyTestResult:
     """One question and its answer, in words.
 
     `name` is the test's, with the question where one test asks several; `place` is `file:line`.
+    `note` tells what isn't known of what was asked about.
     """
 
     name: str
@@ -83,6 +100,7 @@ class PolicyTestResult:
     found: str
     reason: str
     seconds: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +182,7 @@ def _questions(declared: DeclaredTest) -> Iterator[_Question]:
 
 def _run(question: _Question, answers: Answers) -> PolicyTestResult:
     started = time.monotonic()
+    note = ""
     try:
         answer = answers.explain(
             question.principal, question.action, question.resource, question.column
@@ -172,7 +191,9 @@ def _run(question: _Question, answers: Answers) -> PolicyTestResult:
         verdict, found, reason = PolicyTestVerdict.UNKNOWN, "no answer", str(error)
     else:
         verdict = PolicyTestVerdict.PASSED if question.is_met(answer) else PolicyTestVerdict.FAILED
-        found, reason = _found(answer, question.test), answer.reason
+        found, reason, note = _found(answer, question.test), answer.reason, answer.note
+        if question.test.cannot is not None and answer.is_doubtful:
+            verdict, found, reason, note = PolicyTestVerdict.UNKNOWN, "no answer", note, ""
     return PolicyTestResult(
         name=question.name,
         place=question.place,
@@ -181,6 +202,7 @@ def _run(question: _Question, answers: Answers) -> PolicyTestResult:
         found=found,
         reason=reason,
         seconds=time.monotonic() - started,
+        note=note,
     )
 
 
@@ -196,12 +218,17 @@ def _found(answer: Answer, test: FileTest) -> str:
 
 
 def _is_as(expected: str | bool | None, found: str | None) -> bool:  # noqa: FBT001  # a file's value
-    """Tell whether a mask or filter is the expected one; texts may be spaced otherwise."""
+    """Tell whether a mask or filter is the expected one; SQL may be spaced otherwise."""
     if expected is None:
         return True
     if isinstance(expected, bool):
         return expected == (found is not None)
-    return found is not None and " ".join(expected.split()) == " ".join(found.split())
+    return found is not None and _evenly_spaced(expected) == _evenly_spaced(found)
+
+
+def _evenly_spaced(sql: str) -> str:
+    """Return SQL with one space wherever there is room; what is quoted, or a comment, is kept."""
+    return _KEPT_OR_SPACE.sub(lambda found: found["kept"] or " ", sql).strip()
 
 
 def _words_of(what: str, value: str | bool) -> str:  # noqa: FBT001  # a file's value

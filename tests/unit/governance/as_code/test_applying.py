@@ -247,6 +247,36 @@ def test_principals_and_tags_have_to_exist(world: World, write: Write) -> None:
     assert "did you mean `PII`?" in problems[1]
 
 
+@pytest.mark.parametrize(
+    ("policy", "faults"),
+    [
+        ("name: a, grant: select, on: lake.crm.t, colums: x", {"`colums`: there is no such"}),
+        ("name: a, grant: select, on: lake.crm, valid_from: tomorrow", {"`valid_from`: `tomor"}),
+        ("grant: selct, on: lake..crm", {"`name`: it has", "`grant`: `selct`", "`on`: Name `lake"}),
+        ("name: a, grant: selct, mask: hsh, on: lake..x", {"it says", "`hsh` is no", "`selct` is"}),
+        ("name: a, mask: partial, columns: , on: lake.crm.t", {"`columns`: nothing is given"}),
+        ("name: a, on: lake", {"it says nothing"}),
+    ],
+)
+def test_whom_a_faulty_policy_is_for_has_to_exist_as_well(
+    world: World, write: Write, policy: str, faults: set[str]
+) -> None:
+    members = "\n    ".join([*policy.split(", "), "to: [alic, alice, 3]", "except: group:x"])
+    found = problems_in(world, write(f"policies:\n  - {members}\n"))
+    for fault in (*faults, "`to`: User `alic` does not", "`except`: Group `x` does not", "`to.3`"):
+        assert any(fault in problem for problem in found), (fault, found)
+    assert not any("`alice`" in problem.partition(" (")[0] for problem in found)
+
+
+def test_a_tag_of_a_faulty_policy_has_to_exist_as_well(world: World, write: Write) -> None:
+    folder = write("policies: [{name: a, mask: hsh, on_tag: PIJ, to: '{OWNER}', except: carol}]\n")
+    assert [problem.partition(" (")[0] for problem in problems_in(world, folder)] == [
+        "1:22: policy `a`, `mask`: `hsh` is no mask",
+        "1:33: policy `a`, `on_tag`: tag `PIJ` does not exist",
+        "1:61: policy `a`, `except`: User `carol` does not exist",
+    ]
+
+
 def test_tables_and_columns_have_to_exist_unless_they_come_later(
     world: World, write: Write
 ) -> None:
@@ -513,6 +543,7 @@ def test_what_does_not_exist_is_told_with_what_is_wrong_in_the_files(
     problems = problems_in(world, folder)
     assert [problem.partition(" (")[0] for problem in problems] == [
         "3:5: policy `customers`, `grnt`: there is no such key; did you mean `grant`?",
+        "6:5: policy `customers`, `to`: User `nobody` does not exist",
         "11:5: policy `emails`, `to`: User `nobody` does not exist",
         "14:5: policy `mine`, `on_tag`: tag `PIII` does not exist",
     ]

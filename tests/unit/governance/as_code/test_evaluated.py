@@ -131,6 +131,88 @@ def test_a_misspelt_table_is_unknown_where_tables_are_known(world: World, write:
     assert [one.partition(":")[0] for one in failed(world.policies, folder)] == ["unknown"] * 2
 
 
+@pytest.mark.parametrize("resource", ["lake", "lake.crm"])
+@pytest.mark.parametrize("asked", ["can: select", "cannot: [select, insert]", "cannot: select"])
+def test_tables_are_asked_about_one_by_one(
+    policies: Policies, write: Write, resource: str, asked: str
+) -> None:
+    """On a namespace itself nothing may be granted, though all that is in it is."""
+    policies.grant("select", on="lake.crm.*", to="alice", future=True)
+    folder = write(f"tests: [{{principal: alice, {asked}, on: {resource}}}]")
+    found = failed(policies, folder)
+    assert found
+    assert all(one.startswith("unknown:") and "is about a table" in one for one in found)
+
+
+def test_a_namespace_can_be_nested(world: World, write: Write) -> None:
+    world.meet_table("lake.a.b.c", {"1": "x"})
+    folder = write("tests: [{principal: alice, cannot: select, on: lake.a.b}]")
+    for policies in (world.policies, Policies(world.administration, KnownTables(world.store))):
+        assert "`lake.a.b` is a namespace" in failed(policies, folder)[0]
+
+
+@pytest.mark.parametrize(
+    ("test", "verdict", "note"),
+    [
+        ("cannot: select, on: lake.crm.custmers", "unknown", "mean `lake.crm.customers`?"),
+        ("cannot: select, on: lake.crm.custmers, columns: id", "unknown", "hasn't met"),
+        ("cannot: insert, on: lake.crmm.customers", "unknown", "mean `lake.crm.customers`?"),
+        ("cannot: select, on: lake.crm.zoo", "unknown", "--tables looks at all"),
+        ("cannot: select, on: lake.crm.customers, columns: emial", "unknown", "did you mean"),
+        ("cannot: select, on: lake.sales.orders", "passed", "hasn't met"),
+        ("cannot: select, on: other.crm.orders", "passed", "hasn't met"),
+        ("cannot: create, on: lake.crm.custmers", "passed", ""),
+        ("cannot: select, on: lake.crm.named", "passed", "hasn't met"),
+        ("cannot: insert, on: lake.crm.customers", "passed", ""),
+        ("can: select, on: lake.crm.named, columns: id", "failed", "hasn't met"),
+    ],
+)
+def test_a_table_that_spark_has_not_met_may_be_misspelt(
+    world: World, write: Write, test: str, verdict: str, note: str
+) -> None:
+    world.meet_table("lake.crm.customers", {"1": "id", "2": "email"})
+    world.policies.grant("select", on="lake.crm.named", to="bob", future=True)
+    folder = write(f"tests: [{{principal: alice, {test}}}]")
+    policies = Policies(world.administration, KnownTables(world.store))
+    (found,) = policies.test_files(folder).results
+    assert str(found.verdict) == verdict
+    told = found.reason if verdict == "unknown" else found.note
+    assert note in told if note else not told
+
+
+def test_a_field_is_seen_by_the_mask_of_its_column_too(policies: Policies, write: Write) -> None:
+    policies.grant("select", on="lake.crm.customers", to="alice", future=True)
+    for name, mask in (("contact.phone", "hash"), ("contact", "nullify")):
+        policies.mask("lake.crm.customers", name, mask, to="alice", future=True)
+    asked = "{principal: alice, can: select, on: lake.crm.customers, columns: %s, mask: %s}"
+    tests = [asked % ("contact.phone", mask) for mask in ("hash", "nullify", "true")]
+    tests += [asked % ("contact", "nullify"), asked % ("contact.email", "nullify")]
+    folder = write("tests:\n" + "".join(f"  - {test}\n" for test in tests))
+    report = policies.test_files(folder)
+    both = "allowed, mask `hash, then nullify`"
+    assert [(str(one.verdict), one.found) for one in report.results] == [
+        ("failed", both),
+        ("failed", both),
+        ("passed", both),
+        ("passed", "allowed, mask `nullify`"),
+        ("passed", "allowed, mask `nullify`"),
+    ]
+
+
+def test_a_planned_policy_is_told_by_its_name(policies: Policies, write: Write) -> None:
+    write(POLICIES, "p.yaml")
+    folder = write(
+        "tests:\n"
+        "  - {principal: alice, cannot: select, on: lake.crm.customers}\n"
+        "  - {principal: bob, can: select, on: lake.crm.customers, columns: contact}\n",
+        "t.yaml",
+    )
+    table, column = failed(policies, folder, planned=True)
+    assert "by policy `all of it`" in table
+    assert "policy `not bob` denies it" in column
+    assert "1152921504606846" not in table + column
+
+
 def told(plan: PolicyPlan) -> set[str]:
     assert plan.effects is not None
     return {f"{one.principal} {one.change} {one.what}" for one in plan.effects}

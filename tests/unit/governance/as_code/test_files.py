@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_a_wrong_key_hides_nothing_that_is_wrong_with_others(write: Write) -> No
         "a.yaml:12:5: policy `b`: there is one of this name in a.yaml:7",
         "a.yaml:13:5: policy `b`, `grant`: `selct` is no action on tables (did you mean `select`?)",
         "a.yaml:14:5: policy `b`, `onn`: there is no such key; did you mean `on`?",
-        "a.yaml:16:5: policy `b`, `to`: it is no list",
+        "a.yaml:16:5: policy `b`, `to`: it is neither text nor a list of texts; put text in quotes",
         "a.yaml:18:24: test 1, `can`: `selct` is no action (did you mean `select`?)",
         (
             "a.yaml:18:52: test 1, `enabled`: there is no such key; there are name, principal, "
@@ -139,7 +140,7 @@ def test_the_error_lists_a_problem_a_line(write: Write) -> None:
         ("grant: selct\non: lake.crm\nto: alice", "did you mean `select`?"),
         ("grant: select\non: lake..t\nto: alice", "4:5: policy `a`, `on`: Name `lake..t`"),
         ("grant: select\non: [lake]\nto: alice", "`on`: it is no text"),
-        ("grant: {a: b}\non: lake\nto: alice", "`grant`: it is no list"),
+        ("grant: {a: b}\non: lake\nto: alice", "`grant`: it is neither text nor a list of texts"),
         ("grant: select\non: lake\non_tag: PII\nto: alice", "a policy is on one of them"),
         ("grant: select\non: lake\non_namespace: lake.a.b\nto: alice", "one of them"),
         ("grant: select\non_namespace: lake.a.b*\nto: alice", "a pattern is no namespace"),
@@ -148,6 +149,7 @@ def test_the_error_lists_a_problem_a_line(write: Write) -> None:
         ("grant: select\non: lake\nto: alice\nvalid_from: soon", "`valid_from`: `soon` is not a"),
         ("grant: select\non: lake\nto: alice\nshow_last: 3", "`show_last`: a grant has no such"),
         ("mask: partial\non: lake.a.t\ncolumns: x\nto: alice\nshow_last: 0", "3:5: policy `a`"),
+        ("mask: constant\non: lake.a.t\ncolumns: x\nto: alice\nvalue: 1e999", "`mask`: `value` is"),
         ("mask: constant\non: lake.a.t\ncolumns: x\nto: alice\nvalue: [1]", "none of: text, num"),
         ("filter_rows: '${{USER.a'\non: lake.a.t\nto: alice", "`filter_rows`: it has a macro"),
         ("filter_rows: ''\non: lake.a.t\nto: alice", "`filter_rows`: it is the text of a SQL"),
@@ -171,6 +173,45 @@ def test_nothing_else_is_told_of_a_key_without_a_value(write: Write) -> None:
     """Left out by mistake, `columns` would mean all of them."""
     found = problem_of(write, "grant: select\non: lake.crm.t\ncolumns:\nto: alice")
     assert found == "policies.yaml:5:5: policy `a`, `columns`: nothing is given; leave the key out"
+
+
+def test_what_a_policy_does_hides_nothing_that_is_wrong_with_the_rest(write: Write) -> None:
+    """Nor does a name that is missing; what is wrong only for one kind isn't told of another."""
+    folder = write(
+        "policies:\n"
+        "  - grant: selct\n    on: lake..crm\n    to: alice\n"
+        "  - name: both\n    grant: selct\n    mask: hsh\n    on: lake..x\n    columns: id\n"
+        "    to: 'team:alice {x}'\n"
+        "  - name: nothing\n    on: lake\n    columns: id\n    priority: override\n"
+        "    valid_from: tomorrow\n    show_last: 3\n"
+        "  - name: mask\n    mask: partial\n    value: 5\n    show_last: -3\n"
+        "    on: lake.a.t\n    columns: id\n    to: alice\n    on_namespace: lake.a\n"
+    )
+    found = [
+        re.split(r" \(|; one|: unexp|: braces", line, maxsplit=1)[0] for line in problems(folder)
+    ]
+    assert [line.removeprefix("policies.yaml:") for line in found] == [
+        "2:5: policy 1, `grant`: `selct` is no action on tables",
+        "2:5: policy 1, `name`: it has to be given",
+        "3:5: policy 1, `on`: Name `lake..crm` can't be parsed",
+        "5:5: policy `both`: it says `grant` and `mask`",
+        "6:5: policy `both`, `grant`: `selct` is no action on tables",
+        "7:5: policy `both`, `mask`: `hsh` is no mask",
+        "8:5: policy `both`, `on`: Name `lake..x` can't be parsed",
+        "10:5: policy `both`, `to`: `team:alice {x}` is not a principal's name",
+        "11:5: policy `nothing`: it says nothing",
+        "15:5: policy `nothing`, `valid_from`: `tomorrow` is not a point in time",
+        "18:5: policy `mask`, `mask`: `partial` takes no `value`",
+        "18:5: policy `mask`, `mask`: `show_last` is a whole number from 1 to 10000",
+        "24:5: policy `mask`, `on_namespace`: `on` is given as well; a policy is on one of them",
+    ]
+
+
+def test_a_section_without_a_value_is_told_once(write: Write) -> None:
+    assert problems(write("policies:\n")) == [
+        "policies.yaml:1:1: `policies`: nothing is given; write `policies: []` if none are meant"
+    ]
+    assert problems(write("policies: 5\n")) == ["policies.yaml:1:1: `policies`: it is no list"]
 
 
 def test_a_name_is_given_once_in_all_files(write: Write) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from iomete.cli.plans import report_lines
 from iomete.errors import ConfigurationError, PrincipalNotFoundError
 from iomete.governance import Policies
 from iomete.governance.as_code.files import read_folder
@@ -27,6 +29,8 @@ class Answered:
     mask: str | None = None
     row_filter: str | None = None
     reason: str = "policy `p`"
+    note: str = ""
+    is_doubtful: bool = False
 
 
 @dataclass
@@ -122,6 +126,32 @@ def test_what_is_not_says_what_was_found_and_why(
     assert result.place.endswith("policies.yaml:3")
 
 
+@pytest.mark.parametrize(
+    ("expected", "found", "is_same"),
+    [
+        ("region  =\n'EU'", "region = 'EU'", True),
+        ("region = 'north  west'", "region = 'north west'", False),
+        ("region = 'north west '", "region = 'north west'", False),
+        ("region = 'it\\'s  so'", "region = 'it\\'s so'", False),
+        ("region = 'a''b  c'", "region = 'a''b c'", False),
+        ("region = r'\\' or  name = 'a b'", "region = r'\\' or name = 'a b'", True),
+        ("region = r'\\' or name = 'a  b'", "region = r'\\' or name = 'a b'", False),
+        ("`my  id` = 1", "`my id` = 1", False),
+        ("id = 1 -- it's\nor id  = 2", "id = 1 -- it's\nor id = 2", True),
+        ("id = 1 -- so\nor id = 2", "id = 1 -- so or id = 2", False),
+        ("id = 1 /* it's */ or  x = 'a'", "id = 1 /* it's */ or x = 'a'", True),
+    ],
+)
+def test_spaces_of_a_predicate_count_where_they_mean_something(
+    write: Write, expected: str, found: str, *, is_same: bool
+) -> None:
+    asked = f"principal: a\ncan: select\non: lake.a.t\nfilter_rows: {json.dumps(expected)}"
+    lines = "\n".join(f"    {line}" for line in asked.splitlines())
+    answered = Table({("a", "select", "lake.a.t"): Answered(allowed=True, row_filter=found)})
+    report = run_tests(read_folder(write(f"tests:\n  -\n{lines}\n")).tests, answered)
+    assert report.has_passed is is_same
+
+
 def test_a_question_without_an_answer_is_unknown_and_the_others_are_asked(write: Write) -> None:
     report = run(write, "name: t\nprincipal: [nobody, alice]\ncannot: select\non: lake.hr.x")
     assert [str(result.verdict) for result in report.results] == ["unknown", "passed"]
@@ -155,6 +185,30 @@ def test_junit_has_a_suite_a_file_and_a_case_a_question(write: Write, tmp_path: 
     assert "does not exist" in str(unknown.find("error").text)  # type: ignore[union-attr]
     with pytest.raises(ConfigurationError, match="can't be written"):
         write_junit(report, path / "x")
+
+
+def test_a_refusal_of_what_may_not_exist_is_no_answer_and_a_grant_has_a_note(
+    write: Write,
+) -> None:
+    """Nobody may do anything with a misspelt table."""
+    folder = write(
+        "tests:\n"
+        "  - {principal: a, cannot: select, on: lake.a.tt}\n"
+        "  - {principal: b, can: select, on: lake.a.tt}\n"
+    )
+    refused = Answered(allowed=False, note="is there `tt`?", is_doubtful=True)
+    granted = Answered(allowed=True, note="is there `tt`?", is_doubtful=True)
+    named = {("a", "select", "lake.a.tt"): refused, ("b", "select", "lake.a.tt"): granted}
+    report = run_tests(read_folder(folder).tests, Table(named))
+    assert [(str(one.verdict), one.reason, one.note) for one in report.results] == [
+        ("unknown", "is there `tt`?", ""),
+        ("passed", "policy `p`", "is there `tt`?"),
+    ]
+    printed = ["".join(text for text, _ in line) for line in report_lines(report)]
+    assert "    because:  is there `tt`?" in printed
+    assert "    Note: is there `tt`?" in printed
+    cases = ET.fromstring(junit_xml(report)).iter("testcase")  # noqa: S314  # our own
+    assert [[one.tag for one in case] for case in cases] == [["error"], ["system-out"]]
 
 
 def test_junit_holds_nothing_that_xml_can_not(write: Write) -> None:
