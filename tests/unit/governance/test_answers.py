@@ -306,6 +306,24 @@ def test_memberships_and_tags_are_tried(world: World) -> None:
     assert (effect.resource, effect.after) == (f"{CUSTOMERS}.email", "MASK")
 
 
+def test_a_tag_moves_every_right_that_policies_on_tags_give(world: World) -> None:
+    world.policies.grant(["insert", "delete"], on_tag="PII.EMAIL", to="bob")
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    draft = world.policies.draft().detach("PII.EMAIL", CUSTOMERS)
+    lost = {(e.principals, e.action) for e in world.policies.simulate(draft).losses.examples}
+    assert lost == {(("bob",), "insert"), (("bob",), "delete")}
+    draft = world.policies.draft().attach("PII.EMAIL", ORDERS)
+    assert gains(world, draft) == {(("bob",), action, ORDERS) for action in ("insert", "delete")}
+
+
+def test_a_tag_takes_what_a_policy_on_it_denies(world: World) -> None:
+    world.policies.grant(["select", "insert", "update"], on=CUSTOMERS, to="alice")
+    world.policies.deny("insert", on_tag="PII.EMAIL", to="alice")
+    draft = world.policies.draft().attach("PII.EMAIL", CUSTOMERS)
+    (effect,) = world.policies.simulate(draft).losses.examples
+    assert (effect.principals, effect.action, effect.resource) == (("alice",), "insert", CUSTOMERS)
+
+
 def test_a_becoming_admin_gains_everything(world: World) -> None:
     found = world.policies.simulate(world.policies.draft().grant_role("admin", "carol"))
     assert found.gains.principals == 1

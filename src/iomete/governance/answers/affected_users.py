@@ -70,16 +70,24 @@ class AffectedUsers:
         ]
         return list(dict.fromkeys(sets))
 
-    def actions(self, policies: Iterable[CompiledPolicy]) -> tuple[str, ...]:
-        """Return the actions besides `select` that can change: all, where users have moved."""
+    def actions(
+        self, policies: Iterable[CompiledPolicy], *, have_tags_changed: bool = False
+    ) -> tuple[str, ...]:
+        """Return the actions besides `select` that can change: all, where users have moved.
+
+        Where other tags count than before, what any policy on tags is about can change.
+        """
         if self.moved:
             return ACTIONS_BUT_SELECT
         named: set[str] = set()
         for policy in policies:
-            for changed in self.changed.get(policy.id, ()):
-                for item in changed.all_items:
+            versions = [*self.changed.get(policy.id, ())]
+            if have_tags_changed and policy.is_tagged:
+                versions.append(policy)
+            for version in versions:
+                for item in version.all_items:
                     named |= item.actions
-                if changed.denies_all_else:
+                if version.denies_all_else:
                     return ACTIONS_BUT_SELECT
         return tuple(action for action in ACTIONS_BUT_SELECT if action in named)
 

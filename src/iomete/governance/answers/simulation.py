@@ -117,7 +117,8 @@ class _Comparison:
         if any(policy.fills_names for policy in policies):
             key = (*key, table)
         if key not in self._known:
-            self._known[key] = self._compare(table, columns, policies, affected, owners)
+            actions = self._users.actions(policies, have_tags_changed=was.tags != now.tags)
+            self._known[key] = self._compare(table, columns, policies, affected, owners, actions)
         return self._known[key]
 
     def _columns(self, was: AboutTable, now: AboutTable, name: Sequence[str]) -> tuple[str, ...]:
@@ -137,8 +138,8 @@ class _Comparison:
         policies: Sequence[CompiledPolicy],
         affected: int,
         owners: Sequence[str | None],
+        actions: Sequence[str],
     ) -> list[Change]:
-        actions = self._users.actions(policies)
         found: dict[Difference, int] = defaultdict(int)
         for users in split(affected, self._users.told_apart_by(policies, table, owners)):
             was = self._sight(self._before, self._users.was, users, table, columns, actions)
@@ -165,21 +166,22 @@ class _Comparison:
 
     def _changes_of_container(self, parts: Parts) -> list[Change]:
         """Return what changes on a namespace or catalog itself; reading is on its tables."""
-        policies = {
-            policy.id: policy
-            for evaluator in (self._before, self._after)
-            for policy in evaluator.about_container(parts)
-        }
-        actions = self._users.actions(policies.values())
-        affected = self._users.by(policies, (None,)) if actions else 0
-        if not affected:
-            return []
         listed = tuple(
             policy
             for evaluator in (self._before, self._after)
             for policy in evaluator.about_container(parts)
         )
-        return self._compare(parts, (), listed, affected, (None,))
+        policies = {policy.id: policy for policy in listed}
+        have_tags_changed = self._before.tags.of(parts) != self._after.tags.of(parts)
+        actions = self._users.actions(listed, have_tags_changed=have_tags_changed)
+        if not actions:
+            return []
+        affected = self._users.by(policies, (None,))
+        if have_tags_changed:
+            affected = self._users.was.everyone | self._users.now.everyone
+        if not affected:
+            return []
+        return self._compare(parts, (), listed, affected, (None,), actions)
 
     def _gather_paths(self) -> None:
         """Compare the paths that policies name, where they can be decided otherwise."""
