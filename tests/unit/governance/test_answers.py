@@ -401,6 +401,25 @@ def test_policies_that_never_count_are_shadowed_or_redundant(world: World) -> No
     assert found[FindingKind.REDUNDANT] == {"again"}
 
 
+def test_what_holds_at_times_makes_nothing_redundant_or_shadowed(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="a", valid_until="2090-01-01")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="b")
+    world.policies.deny("insert", on=ORDERS, to="bob", name="freeze", valid_until="2090-01-01")
+    world.policies.grant("insert", on=ORDERS, to="bob", name="writes")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob", name="c")
+    until: dict[str, Any] = {"priority": "override", "valid_until": "2090-01-01"}
+    world.policies.mask(CUSTOMERS, "email", "redact", to="bob", name="d", **until)
+    found = found_kinds(world)
+    assert FindingKind.REDUNDANT not in found
+    assert FindingKind.SHADOWED not in found
+
+
+def test_what_holds_at_times_is_not_redundant_itself(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="a")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="b", valid_until="2090-01-01")
+    assert FindingKind.REDUNDANT not in found_kinds(world)
+
+
 def test_much_to_many_is_over_broad(world: World) -> None:
     world.policies.grant("select", on="lake", to="everyone", name="open")
     world.policies.grant("all", on="lake", to="bob", name="mighty")

@@ -102,13 +102,22 @@ class _Raw:
 
 
 class _Uses:
-    """What became of a policy wherever it is on something that exists."""
+    """What became of a policy wherever it is on something that exists.
+
+    What a policy with a schedule is asked before counts as decided by it: it does, or will.
+    """
 
     def __init__(self) -> None:
         self.is_on_something = False
         self.decides = False
         self.agreeing: set[int] = set()
         self.beating: set[int] = set()
+
+    def lose_to(self, policy: CompiledPolicy, *, agrees: bool) -> None:
+        if policy.schedules:
+            self.decides = True
+        else:
+            (self.agreeing if agrees else self.beating).add(policy.id)
 
 
 class _Inspection:
@@ -171,8 +180,8 @@ class _Inspection:
             ):
                 said = policy.says(action, subject, owner)
                 if policy is not found.policy and said is not said.NOTHING:
-                    uses = self._uses[policy.id]
-                    (uses.agreeing if said is found.said else uses.beating).add(found.policy.id)
+                    agrees = said is found.said
+                    self._uses[policy.id].lose_to(found.policy, agrees=agrees)
         for kind, places in (
             (PolicyType.MASK, [(*table, real(column)) for column in columns]),
             (PolicyType.ROW_FILTER, [table]),
@@ -198,8 +207,7 @@ class _Inspection:
             if policy is rule.policy or item is None:
                 continue
             same = (item.mask, item.value) == (rule.item.mask, rule.item.value)
-            uses = self._uses[policy.id]
-            (uses.agreeing if same else uses.beating).add(rule.policy.id)
+            self._uses[policy.id].lose_to(rule.policy, agrees=same)
 
     def _read_raw(
         self, about: AboutTable, table: Parts, columns: Sequence[str], parts: Sequence[int]
@@ -288,7 +296,9 @@ class _Inspection:
 
     def _of_uses(self, policy: CompiledPolicy) -> Iterator[Finding]:
         uses = self._uses[policy.id]
-        if uses.decides or not (uses.beating or uses.agreeing) or _reaches_further(policy):
+        if uses.decides or policy.schedules or _reaches_further(policy):
+            return
+        if not (uses.beating or uses.agreeing):
             return
         others = tuple(sorted(uses.beating | uses.agreeing))
         by = ", ".join(map(str, others))
