@@ -22,6 +22,7 @@ from iomete.governance.answers import (
     rights_of,
     simulate,
 )
+from iomete.governance.answers.later_changes import later_changes
 from iomete.governance.answers.rights import holders_of_path
 from iomete.governance.asked_policies import AskedPolicies
 from iomete.governance.asked_resources import (
@@ -245,9 +246,13 @@ class PolicyAnswers(RangerExchange):
         """
         moment = in_utc(at)
         book = self._asked.current()
-        after = self._asked.drafted(change, book).at(moment)
+        after = self._asked.drafted(change, book)
         return simulate(
-            book.at(moment), after, self._checks, knows_all_tables=self.knows_all_tables
+            book.at(moment),
+            after.at(moment),
+            self._checks,
+            knows_all_tables=self.knows_all_tables,
+            later=later_changes(book, after, moment),
         )
 
     def findings(self, *, at: datetime | None = None) -> list[Finding]:

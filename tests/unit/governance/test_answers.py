@@ -943,6 +943,50 @@ def test_a_policy_on_nothing_is_not_judged(world: World, offline: Policies) -> N
     ]
 
 
+def test_what_begins_or_ends_later_is_told(world: World) -> None:
+    world.policies.grant("select", on=ORDERS, to="bob", name="kept", valid_until="2090-01-01")
+    world.policies.grant("insert", on=ORDERS, to="bob", name="gone", valid_from="2091-01-01")
+    draft = world.policies.draft().delete("gone")
+    draft.grant("all", on="lake", to="everyone", name="open", valid_from="2090-01-01")
+    period = {"valid_from": "2090-01-01", "valid_until": "2092-01-01"}
+    draft.deny("all", on="lake", to="bob", name="shut", **period)
+    draft.grant("select", on=CUSTOMERS, to="bob", name="short", valid_until="2090-01-01")
+    draft.grant("select", on=CUSTOMERS, to="bob", name="begun", valid_from="2001-01-01")
+    draft.grant("select", on=CUSTOMERS, to="bob", name="over", valid_until="2001-01-01")
+    assert world.policies.simulate(draft).unjudged == (
+        "policy `gone` as it was: it is in force from 2091-01-01 00:00:00 UTC",
+        "policy `open`: it is in force from 2090-01-01 00:00:00 UTC",
+        "policy `shut`: it is in force from 2090-01-01 00:00:00 UTC until 2092-01-01 00:00:00 UTC",
+        "policy `short`: it is in force until 2090-01-01 00:00:00 UTC",
+    )
+    draft = world.policies.draft().update("kept", valid_until="2080-01-01")
+    found = world.policies.simulate(draft)
+    assert found.changes_nothing
+    assert found.unjudged == (
+        "policy `kept` as it was: it is in force until 2090-01-01 00:00:00 UTC",
+        "policy `kept`: it is in force until 2080-01-01 00:00:00 UTC",
+    )
+
+
+def test_what_recurs_is_told(world: World) -> None:
+    schedule = {"startTime": "2020/01/01 00:00:00", "endTime": "2090/01/01 00:00:00"} | {
+        "recurrences": [
+            {
+                "schedule": {"minute": "0", "hour": "8", "dayOfWeek": "2", "month": "*"}
+                | {"dayOfMonth": "", "year": "*"},
+                "interval": {"days": 0, "hours": 8, "minutes": 0},
+            }
+        ]
+    }
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="one")
+    draft = world.policies.draft().put(policy.document | {"validitySchedules": [schedule]})
+    (line,) = world.policies.simulate(draft).unjudged
+    assert line == (
+        "policy `one`: it is in force only at the times of its schedules, "
+        "until 2090-01-01 00:00:00 UTC"
+    )
+
+
 # --- names and paths ------------------------------------------------------------------------------
 
 

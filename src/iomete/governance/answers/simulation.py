@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    before: Evaluator, after: Evaluator, metadata: Metadata, *, knows_all_tables: bool = True
+    before: Evaluator,
+    after: Evaluator,
+    metadata: Metadata,
+    *,
+    knows_all_tables: bool = True,
+    later: Iterable[str] = (),
 ) -> Simulation:
     """Return what changes for whom, if `after` decides instead of `before`.
 
@@ -45,10 +50,12 @@ def simulate(
         after: What would decide.
         metadata: What exists.
         knows_all_tables: Whether what `metadata` doesn't list doesn't exist.
+        later: What changes at other times, in words.
 
     Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
     """
-    return _Comparison(before, after, metadata).made(knows_all_tables=knows_all_tables)
+    comparison = _Comparison(before, after, metadata)
+    return comparison.made(knows_all_tables=knows_all_tables, later=later)
 
 
 class _Comparison:
@@ -61,7 +68,7 @@ class _Comparison:
         self._judgements = 0
         self._of_unknown_columns: set[Parts] = set()
 
-    def made(self, *, knows_all_tables: bool) -> Simulation:
+    def made(self, *, knows_all_tables: bool, later: Iterable[str] = ()) -> Simulation:
         tables = [tuple(name) for name in self._metadata.list_tables()]
         for name in tables:
             table = table_parts(name)
@@ -80,7 +87,7 @@ class _Comparison:
             judged_tables=len(tables),
             judged_principals=len(self._users.was.names),
             judgements=self._judgements,
-            unjudged=tuple(self._unjudged(knows_all_tables=knows_all_tables)),
+            unjudged=(*self._unjudged(knows_all_tables=knows_all_tables), *later),
         )
 
     def _unjudged(self, *, knows_all_tables: bool) -> Iterator[str]:
