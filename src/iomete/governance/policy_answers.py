@@ -215,7 +215,7 @@ class PolicyAnswers(RangerExchange):
         Raises:
             PrincipalNotFoundError: There is no such principal.
 
-        Cost: one list of all tables.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         evaluator, _ = self._asking(at)
         subject = self._asked.subject(evaluator, principal)
@@ -241,8 +241,7 @@ class PolicyAnswers(RangerExchange):
         Raises:
             StillNeededError: A group or role would be in itself.
 
-        Cost: one list of all tables; columns of those on which policies tell columns apart by
-            patterns.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         moment = in_utc(at)
         book = self._asked.current()
@@ -262,8 +261,7 @@ class PolicyAnswers(RangerExchange):
         somebody reads as they are, and principals without members or rights. Without Spark, tables
         that it hasn't met are left out, and no policy is said to be on nothing.
 
-        Cost: one list of all tables; columns of those on which policies tell columns apart by
-            patterns.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         return find_findings(
             self._asked.current(), self._checks, in_utc(at), knows_all_tables=self.knows_all_tables

@@ -1020,6 +1020,17 @@ def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> 
     assert found.resource == "spark_catalog.default.events.contact.email"
 
 
+def test_columns_that_a_table_does_not_have_are_no_rights(world: World) -> None:
+    draft = world.policies.draft()
+    draft.grant("select", on=ORDERS, columns=["salary"], to="bob", future=True)
+    assert world.policies.simulate(draft).changes_nothing
+    world.policies.grant("select", on=ORDERS, columns=["salary", "region"], to="bob", future=True)
+    (right,) = world.policies.what_can("bob")
+    assert dict(right.columns) == {"region": None}
+    seen = world.policies.explain("bob", "select", ORDERS).columns
+    assert [one.column for one in seen if one.verdict is Verdict.ALLOWED] == ["region"]
+
+
 def test_effects_name_columns_as_sql_does(world: World) -> None:
     world.tables.tables["lake.sales.orders"]["e-mail"] = "string"
     world.policies.grant("select", on=ORDERS, to="bob")

@@ -80,7 +80,7 @@ def find_findings(
         knows_all_tables: Whether what `metadata` doesn't list doesn't exist; if it may, no policy
             is said to be on nothing.
 
-    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    Cost: one list of all tables; columns of those of which policies or tags name some.
     """
     found = _Inspection(book, metadata, moment, knows_all_tables=knows_all_tables)
     return list(found.findings())

@@ -52,7 +52,7 @@ def simulate(
         knows_all_tables: Whether what `metadata` doesn't list doesn't exist.
         later: What changes at other times, in words.
 
-    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    Cost: one list of all tables; columns of those of which policies or tags name some.
     """
     comparison = _Comparison(before, after, metadata)
     return comparison.made(knows_all_tables=knows_all_tables, later=later)
