@@ -420,6 +420,19 @@ def test_what_holds_at_times_is_not_redundant_itself(world: World) -> None:
     assert FindingKind.REDUNDANT not in found_kinds(world)
 
 
+def test_what_is_on_patterns_is_neither_redundant_nor_shadowed(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    grant, mask = world.policies.grant, world.policies.mask_tag
+    grant("select", on=CUSTOMERS, to="bob", name="a")
+    grant("select", on="lake.crm.cust*", to="bob", name="b", future=True)
+    grant("select", on=CUSTOMERS, columns="em*", to="bob", name="c", future=True)
+    mask("PII.EMAIL", "hash", to="bob", name="d", priority="override")
+    mask("PII.*", "redact", to="bob", name="e")
+    found = found_kinds(world)
+    assert found[FindingKind.REDUNDANT] == {"a"}
+    assert FindingKind.SHADOWED not in found
+
+
 def test_much_to_many_is_over_broad(world: World) -> None:
     world.policies.grant("select", on="lake", to="everyone", name="open")
     world.policies.grant("all", on="lake", to="bob", name="mighty")

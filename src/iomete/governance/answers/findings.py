@@ -15,7 +15,7 @@ from iomete.governance.answers.rights import columns_in_question, parts_of_audie
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator.matching import Match
-from iomete.governance.evaluator.policies import TABLE_ACTIONS
+from iomete.governance.evaluator.policies import TABLE_ACTIONS, before_wildcard
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
 
@@ -377,11 +377,12 @@ def _listed(actions: Iterable[str]) -> str:
 
 
 def _reaches_further(policy: CompiledPolicy) -> bool:
-    """Tell whether it is for what isn't listed: paths, namespaces, names yet to come."""
-    return (
-        any(
-            one.path is not None or len(one.levels) < 3 or any(v.is_any for v in one.levels[:3])
-            for one in policy.resources
-        )
-        and not policy.is_tagged
+    """Tell whether it is for what isn't listed: paths, namespaces, names and tags yet to come."""
+    return any(before_wildcard(tag) != tag for tag in policy.tags) or any(
+        one.path is not None
+        or len(one.levels) < 3
+        or one.fills_names
+        or any(level.has_patterns for level in one.levels)
+        or any(level.is_any or level.excludes for level in one.levels[:3])
+        for one in policy.resources
     )
