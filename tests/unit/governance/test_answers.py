@@ -454,6 +454,23 @@ def test_principals_whom_nothing_reaches_are_orphaned(world: World) -> None:
     assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:carol"}
 
 
+def test_owners_whom_policies_mean_are_not_orphaned(world: World) -> None:
+    world.owners.set_owner(ORDERS, "bob")
+    world.owners.set_owner(CUSTOMERS, "carol")
+    world.policies.grant("all", on="lake.sales", to="{OWNER}")
+    assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:alice", "user:carol"}
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    world.policies.grant("select", on_tag="PII.*", to="{OWNER}")
+    assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:alice"}
+
+
+def test_nobody_is_orphaned_where_everyone_is_granted_something(world: World) -> None:
+    world.policies.deny("insert", on=CUSTOMERS, to="everyone")
+    assert "user:bob" in found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL]
+    world.policies.grant("select", on=CUSTOMERS, to="everyone")
+    assert FindingKind.ORPHANED_PRINCIPAL not in found_kinds(world)
+
+
 # --- drafts, step by step -------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from iomete.governance.answers.columns import column_of, seen_by
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
-from iomete.governance.evaluator.matching import Match
+from iomete.governance.evaluator.matching import Asked, Match
 from iomete.governance.evaluator.policies import TABLE_ACTIONS, before_wildcard
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
@@ -332,6 +332,7 @@ class _Inspection:
         for key in sorted(contents.containers):
             if key not in with_members and key not in _BUILT_IN:
                 yield _orphan(key, f"`{key}` has no members")
+        reached = self._reached_unnamed()
         for name in sorted(contents.users):
             keys = contents.memberships.keys_of(name) - {str(EVERYONE)}
             has_rights = keys & (named | {str(ADMIN), str(AUDITOR)})
@@ -340,11 +341,26 @@ class _Inspection:
                     yield _orphan(
                         f"user:{name}", f"`user:{name}` is disabled, and policies name it"
                     )
-            elif not has_rights:
+            elif not has_rights and name not in reached:
                 yield _orphan(
                     f"user:{name}",
                     f"`user:{name}` is in no group or role that policies name, and named by none",
                 )
+
+    def _reached_unnamed(self) -> set[str]:
+        """Return users to whom grants give something as everyone, or as owners of something."""
+        granting = [p for p in self._book.policies if p.kind is PolicyType.ACCESS]
+        if any(item.is_for_all for policy in granting for item in policy.items):
+            return set(self._book.contents.users)
+        for_owners = [p for p in granting if any(item.is_for_owner for item in p.items)]
+        reached = set()
+        for name, owner in self._evaluator.owners.items() if for_owners else ():
+            parts = table_parts(name) if len(name) > 2 else name
+            tags = [carried.tag for carried in self._evaluator.tags.of(parts, below=True)]
+            asked = Asked(user=owner, owner=owner)
+            if any(p.match(parts, asked) or any(map(p.is_on_tag, tags)) for p in for_owners):
+                reached.add(owner)
+        return reached
 
 
 def _orphan(key: str, reason: str) -> Finding:
