@@ -28,6 +28,7 @@ from iomete.governance.asked_policies import AskedPolicies
 from iomete.governance.asked_resources import (
     TABLE_PARTS,
     check_action,
+    checked_moment,
     checked_path,
     column_of,
     find_resource,
@@ -36,7 +37,6 @@ from iomete.governance.asked_resources import (
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
-from iomete.governance.evaluator.schedules import in_utc
 from iomete.governance.event_answers import differences, explained, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.ranger.exchange import RangerExchange
@@ -86,7 +86,8 @@ class PolicyAnswers(RangerExchange):
         Raises:
             PrincipalNotFoundError: There is no such principal.
             NotFoundError: There is no such resource.
-            ConfigurationError: There is no such action, or not on such a resource.
+            ConfigurationError: There is no such action, or not on such a resource; or `at` is no
+                moment, or `after` no draft.
             PoliciesElsewhereError: A Ranger Admin's policies are in force.
 
         Cost: metadata of the table that is asked about, and a few small reads of the store; all
@@ -240,10 +241,11 @@ class PolicyAnswers(RangerExchange):
 
         Raises:
             StillNeededError: A group or role would be in itself.
+            ConfigurationError: `change` is no draft, or `at` no moment.
 
         Cost: one list of all tables; columns of those of which policies or tags name some.
         """
-        moment = in_utc(at)
+        moment = checked_moment(at)
         book = self._asked.current()
         after = self._asked.drafted(change, book)
         return simulate(
@@ -264,7 +266,10 @@ class PolicyAnswers(RangerExchange):
         Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         return find_findings(
-            self._asked.current(), self._checks, in_utc(at), knows_all_tables=self.knows_all_tables
+            self._asked.current(),
+            self._checks,
+            checked_moment(at),
+            knows_all_tables=self.knows_all_tables,
         )
 
     def evaluator(self, *, at: datetime | None = None) -> Evaluator:
@@ -287,7 +292,7 @@ class PolicyAnswers(RangerExchange):
         book = self._asked.current()
         if after is not None:
             book = self._asked.drafted(after, book)
-        return self._asked_of(book, in_utc(at))
+        return self._asked_of(book, checked_moment(at))
 
     def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)

@@ -1017,6 +1017,21 @@ def test_what_recurs_is_told(world: World) -> None:
     )
 
 
+def test_what_is_no_moment_or_no_draft_is_told(world: World) -> None:
+    text: Any = "2020-01-01"
+    for ask in (
+        lambda: world.policies.explain("alice", "select", CUSTOMERS, at=text),
+        lambda: world.policies.who_can("select", CUSTOMERS, at=text),
+        lambda: world.policies.findings(at=text),
+        lambda: world.policies.simulate(world.policies.draft(), at=text),
+    ):
+        with pytest.raises(ConfigurationError, match=r"datetime, not str\.\s.*fromisoformat"):
+            ask()
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match=r"lake\.policies\.draft"):
+        world.policies.simulate(nothing)
+
+
 # --- names and paths ------------------------------------------------------------------------------
 
 
