@@ -133,6 +133,58 @@ def test_a_field_of_a_struct_is_seen_with_its_column_and_masked_by_itself(world:
     assert found.mask.type == "MASK_NULL"
 
 
+def test_masks_and_filters_that_lost_are_told_too(world: World) -> None:
+    p = world.policies
+    p.grant("select", on=CUSTOMERS, to="group:analysts", name="read")
+    p.mask(CUSTOMERS, "email", "hash", to="group:analysts", name="hashed")
+    raw = p.mask(CUSTOMERS, "email", "none", to="alice", priority="override", name="raw")
+    p.mask(CUSTOMERS, "email", "redact", to="carol", name="others")
+    p.filter_rows(CUSTOMERS, "region = 'EU'", to="group:analysts", name="rows")
+    p.filter_rows(CUSTOMERS, "true", to="alice", priority="override", name="all rows")
+    expected = [
+        ("read", "grants", "decides", "it grants `select` to `group:analysts`, by way of group:eu"),
+        ("raw", "masks", "decides", "it shows values as they are to `user:alice`"),
+        ("hashed", "masks", "loses", f"policy {raw.id} has priority override, and is asked first"),
+        ("others", "", "says nothing", "it isn't for `alice`"),
+        ("all rows", "filters", "decides", "it shows rows where true to `user:alice`"),
+        (
+            "rows",
+            "filters",
+            "loses",
+            f"policy {raw.id + 3} has priority override, and is asked first",
+        ),
+    ]
+    for resource in (CUSTOMERS, f"{CUSTOMERS}.email"):
+        found = p.explain("alice", "select", resource)
+        assert [(o.name, o.says, str(o.outcome), o.why) for o in found.policies] == expected
+        assert "policy 102 `raw` decides: it shows values as they are" in found.text
+    found = p.explain("bob", "select", f"{CUSTOMERS}.email")
+    assert [(o.name, str(o.outcome)) for o in found.policies if o.says == "masks"] == [
+        ("hashed", "decides")
+    ]
+    assert [o.name for o in p.explain("carol", "select", f"{CUSTOMERS}.email").policies] == ["read"]
+    assert [o.name for o in p.explain("alice", "insert", CUSTOMERS).policies] == ["read"]
+
+
+def test_a_mask_that_is_not_in_force_is_named(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob", valid_from="2090-01-01")
+    mask = world.policies.explain("bob", "select", f"{CUSTOMERS}.email").policies[1]
+    assert (mask.says, mask.outcome) == ("masks", Outcome.NOT_IN_FORCE)
+
+
+def test_a_mask_on_a_tag_beats_that_of_the_column_and_says_so(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    on_tag = world.policies.mask_tag("PII.EMAIL", "hash", to="bob", name="tag")
+    world.policies.mask(CUSTOMERS, "email", "redact", to="bob", name="column")
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.email")
+    masks = {one.name: one for one in found.policies if one.says == "masks"}
+    assert masks["tag"].tags[0].attached_to == f"{CUSTOMERS}.email"
+    assert masks["column"].outcome is Outcome.LOSES
+    assert masks["column"].why == f"policy {on_tag.id} is on a tag, and is asked first"
+
+
 def test_policies_that_are_not_in_force_are_named(world: World) -> None:
     policy = world.policies.grant(
         "select", on=CUSTOMERS, to="bob", valid_from="2030-01-01", valid_until="2030-12-31"
@@ -652,7 +704,9 @@ def test_masked_fields_show_in_tables_and_rights(world: World) -> None:
         "contact.email": "MASK_HASH",
     }
     assert "masked: contact.email" in found.reason
-    assert "contact.email" not in world.policies.explain("alice", "select", CUSTOMERS).text
+    others = world.policies.explain("alice", "select", CUSTOMERS)
+    assert {one.column for one in others.columns} == {"id", "email", "region", "contact"}
+    assert "masked" not in others.reason
     (right,) = world.policies.what_can("bob")
     assert right.columns == {"contact": None, "contact.email": "MASK_HASH", "*": None}
 
