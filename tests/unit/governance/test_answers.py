@@ -1086,6 +1086,46 @@ def test_what_is_no_moment_or_no_draft_is_told(world: World) -> None:
         world.policies.simulate(nothing)
 
 
+def test_tables_that_name_nobody_are_judged_once(world: World) -> None:
+    names = [*(f"t{number}" for number in range(200)), "alice", "bob"]
+    world.tables.tables = {f"lake.crm.{name}": {"id": "int"} for name in names}
+    world.policies.grant("insert", on="lake.crm.{USER}", to="everyone", future=True)
+    draft = world.policies.draft().grant(
+        "insert", on="lake.crm.*", to="group:analysts", future=True
+    )
+    found = world.policies.simulate(draft)
+    assert found.judgements < 30
+    assert found.gains.count == 2 * 202 - 2 + 2  # all tables but their own, and the namespace
+    draft = world.policies.draft().delete(100)
+    lost = world.policies.simulate(draft).losses.examples
+    assert {(effect.principals, effect.resource) for effect in lost} == {
+        (("alice",), "lake.crm.alice"),
+        (("bob",), "lake.crm.bob"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "table", "expected"),
+    [
+        ("lake.{USER}.*", "lake.alice.t", "alice"),
+        ("lake.x_{USER}_y.t", "lake.x_alice_y.t", "alice"),
+        ("lake.{USER}_{USER}.t", "lake.bob_bob.t", "bob"),
+        ("lake.{USER}*.t", "lake.carolx.t", "carol"),
+        ("lake.{OWNER}.{USER}", "lake.carol.bob", "bob"),
+        ("lake.{USER}.t", "lake.x_alice.t", None),
+        ("lake.x{USER}x.t", "lake.x.t", None),
+    ],
+)
+def test_whom_a_name_is_filled_in_for_is_found(
+    world: World, pattern: str, table: str, expected: str | None
+) -> None:
+    world.tables.tables = {table: {"id": "int"}, "lake.n.t": {"id": "int"}}
+    world.owners.set_owner(table, "carol")
+    draft = world.policies.draft().grant("insert", on=pattern, to="everyone", future=True)
+    gained = {users for users, _, resource in gains(world, draft) if resource == table}
+    assert gained == ({(expected,)} if expected else set())
+
+
 # --- names and paths ------------------------------------------------------------------------------
 
 

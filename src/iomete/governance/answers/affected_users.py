@@ -62,13 +62,20 @@ class AffectedUsers:
         sets = [audience.having(key) for audience in (self.was, self.now) for key in keys]
         sets += [self.was.admins, self.now.admins, self.was.everyone, self.now.everyone]
         sets += [self.was.bit_of(owner) for owner in owners if owner is not None]
-        sets += [
-            self.was.matching(policy, table, owner)
-            for policy in unique
-            if policy.fills_names
-            for owner in set(owners)
-        ]
+        sets += self.filled_in(policies, table, owners)
         return list(dict.fromkeys(sets))
+
+    def filled_in(
+        self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
+    ) -> tuple[int, ...]:
+        """Return for whom policies that fill in names are on a table, a set for each."""
+        return tuple(
+            users
+            for policy in {id(policy): policy for policy in policies}.values()
+            if policy.fills_names
+            for owner in dict.fromkeys(owners)
+            for users in self.was.matching(policy, table, owner)
+        )
 
     def actions(
         self, policies: Iterable[CompiledPolicy], *, have_tags_changed: bool = False

@@ -149,8 +149,11 @@ class _Inspection:
         for policy_id in about.policies:
             self._uses[policy_id].is_on_something = True
         columns = columns_in_question(about, self._metadata, name)
-        key: tuple[object, ...] = (about.signature, columns, evaluator.owner_of(table))
-        if any(policy.fills_names for policy in about.policies.values()):
+        owner = evaluator.owner_of(table)
+        filling = [policy for policy in about.policies.values() if policy.fills_names]
+        filled = (tuple(self._audience.matching(one, table, owner)) for one in filling)
+        key: tuple[object, ...] = (about.signature, columns, owner, *filled)
+        if any(policy.fills_columns for policy in filling):
             key = (*key, table)
         if key not in self._judged:
             parts = parts_of_audience(evaluator, self._audience, about, table)

@@ -121,7 +121,8 @@ class _Comparison:
         policies = (*was.policies.values(), *now.policies.values())
         columns = self._columns(was, now, name)
         key: tuple[object, ...] = (was.signature, now.signature, columns, owners)
-        if any(policy.fills_names for policy in policies):
+        key = (*key, self._users.filled_in(policies, table, owners))
+        if any(policy.fills_columns for policy in policies):
             key = (*key, table)
         if key not in self._known:
             actions = self._users.actions(policies, have_tags_changed=was.tags != now.tags)
