@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iomete.errors import PoliciesElsewhereError, PrincipalNotFoundError
+from iomete.errors import ConfigurationError, PoliciesElsewhereError, PrincipalNotFoundError
+from iomete.governance.answers import Draft
 from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.evaluator import PolicyBook, Subject
 from iomete.governance.past_policies import PastPolicies, has_history
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from iomete.governance.administration import Administration
-    from iomete.governance.answers import Draft
     from iomete.governance.evaluator import Evaluator
     from iomete.governance.ranger.outside import OutsidePolicies
 
@@ -54,7 +54,16 @@ class AskedPolicies:
             return book, has_history(connection, moment)
 
     def drafted(self, draft: Draft, book: PolicyBook) -> PolicyBook:
-        """Return the policies as a draft leaves them; those of the last draft are kept."""
+        """Return the policies as a draft leaves them; those of the last draft are kept.
+
+        Raises:
+            ConfigurationError: It is no draft.
+        """
+        if not isinstance(draft, Draft):
+            raise ConfigurationError(
+                f"A change to try is a draft, not {type(draft).__name__}.",
+                hint="make one by lake.policies.draft(), and call grant() and others of it",
+            )
         known = self._last_drafted
         steps = draft.step_count
         if known is None or known[0] is not draft or known[1] != steps or known[2] is not book:

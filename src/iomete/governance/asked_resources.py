@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import (
@@ -17,6 +18,7 @@ from iomete.governance.evaluator import ACTIONS
 from iomete.governance.evaluator.paths import canonical
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import namespace_parts, table_parts
+from iomete.governance.evaluator.schedules import in_utc
 from iomete.names import as_parts, lower, nearest, quote_parts
 
 if TYPE_CHECKING:
@@ -44,6 +46,20 @@ def check_action(action: str, *, on_path: bool) -> None:
         f"`{str(action)[:80]}` is no action on {where}.",
         hint=f"did you mean `{alike}`?" if alike else f"actions are {', '.join(known)}",
     )
+
+
+def checked_moment(at: datetime | None) -> datetime:
+    """Return the moment that is asked about, in UTC; None is now.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(
+            f"`at` is a datetime, not {type(at).__name__}.",
+            hint='write at=datetime.fromisoformat("2026-12-31T18:00:00")',
+        )
+    return in_utc(at)
 
 
 def is_path(resource: Any) -> bool:

@@ -24,7 +24,7 @@ from iomete.governance.principal_names import PrincipalKind
 from iomete.governance.tables import attributes, memberships, policies, principals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping
 
 FORMAT = 1
 _HEAD = re.compile(rb'\{"format":1,"version":(\d+),"lakehouse":"([^"]*)"')
@@ -239,22 +239,25 @@ def _users(connection: sa.Connection) -> dict[str, Any]:
 class _Closure:
     """What each principal is in; walked once per group, however many members it has."""
 
-    def __init__(self, containers: dict[str, list[str]]) -> None:
+    def __init__(self, containers: Mapping[str, list[str]]) -> None:
         self._containers = containers
         self._known: dict[str, frozenset[str]] = {}
 
     def of(self, member: str) -> frozenset[str]:
-        if member not in self._known:
-            self._known[member] = frozenset(self._walk(member))
-        return self._known[member]
+        """Return every group that a user is in."""
+        direct = self._containers.get(member, ())
+        return frozenset().union(*map(self._with_containers, direct))
 
-    def _walk(self, member: str) -> Iterator[str]:
-        for container in self._direct(member):
-            yield container
-            yield from self.of(container)
-
-    def _direct(self, member: str) -> Iterable[str]:
-        return self._containers.get(member, ())
+    def _with_containers(self, group: str) -> frozenset[str]:
+        """Return a group with all that it is in, however deep they are nested."""
+        if group not in self._known:
+            reached, rest = {group}, [group]
+            while rest:
+                new = set(self._containers.get(rest.pop(), ())) - reached
+                reached |= new
+                rest += new
+            self._known[group] = frozenset(reached)
+        return self._known[group]
 
 
 def _owners(connection: sa.Connection) -> dict[str, str]:

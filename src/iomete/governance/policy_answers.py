@@ -22,11 +22,13 @@ from iomete.governance.answers import (
     rights_of,
     simulate,
 )
+from iomete.governance.answers.later_changes import later_changes
 from iomete.governance.answers.rights import holders_of_path
 from iomete.governance.asked_policies import AskedPolicies
 from iomete.governance.asked_resources import (
     TABLE_PARTS,
     check_action,
+    checked_moment,
     checked_path,
     column_of,
     find_resource,
@@ -37,7 +39,6 @@ from iomete.governance.documents import all_resources
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
-from iomete.governance.evaluator.schedules import in_utc
 from iomete.governance.event_answers import differences, explained, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.ranger.exchange import RangerExchange
@@ -89,7 +90,7 @@ class PolicyAnswers(RangerExchange):
             PrincipalNotFoundError: There is no such principal.
             NotFoundError: There is no such resource.
             ConfigurationError: There is no such action, or not on such a resource; or it can't be
-                told whether a column is meant.
+                told whether a column is meant; or `at` is no moment, or `after` no draft.
             PoliciesElsewhereError: A Ranger Admin's policies are in force.
 
         Cost: metadata of the table that is asked about, and a few small reads of the store; all
@@ -247,7 +248,7 @@ class PolicyAnswers(RangerExchange):
         Raises:
             PrincipalNotFoundError: There is no such principal.
 
-        Cost: one list of all tables.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         evaluator, _ = self._asking(at)
         subject = self._asked.subject(evaluator, principal)
@@ -272,15 +273,19 @@ class PolicyAnswers(RangerExchange):
 
         Raises:
             StillNeededError: A group or role would be in itself.
+            ConfigurationError: `change` is no draft, or `at` no moment.
 
-        Cost: one list of all tables; columns of those on which policies tell columns apart by
-            patterns.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
-        moment = in_utc(at)
+        moment = checked_moment(at)
         book = self._asked.current()
-        after = self._asked.drafted(change, book).at(moment)
+        after = self._asked.drafted(change, book)
         return simulate(
-            book.at(moment), after, self._checks, knows_all_tables=self.knows_all_tables
+            book.at(moment),
+            after.at(moment),
+            self._checks,
+            knows_all_tables=self.knows_all_tables,
+            later=later_changes(book, after, moment),
         )
 
     def findings(self, *, at: datetime | None = None) -> list[Finding]:
@@ -290,11 +295,13 @@ class PolicyAnswers(RangerExchange):
         somebody reads as they are, and principals without members or rights. Without Spark, tables
         that it hasn't met are left out, and no policy is said to be on nothing.
 
-        Cost: one list of all tables; columns of those on which policies tell columns apart by
-            patterns.
+        Cost: one list of all tables; columns of those of which policies or tags name some.
         """
         return find_findings(
-            self._asked.current(), self._checks, in_utc(at), knows_all_tables=self.knows_all_tables
+            self._asked.current(),
+            self._checks,
+            checked_moment(at),
+            knows_all_tables=self.knows_all_tables,
         )
 
     def evaluator(self, *, at: datetime | None = None) -> Evaluator:
@@ -317,7 +324,7 @@ class PolicyAnswers(RangerExchange):
         book = self._asked.current()
         if after is not None:
             book = self._asked.drafted(after, book)
-        return self._asked_of(book, in_utc(at))
+        return self._asked_of(book, checked_moment(at))
 
     def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)

@@ -133,6 +133,58 @@ def test_a_field_of_a_struct_is_seen_with_its_column_and_masked_by_itself(world:
     assert found.mask.type == "MASK_NULL"
 
 
+def test_masks_and_filters_that_lost_are_told_too(world: World) -> None:
+    p = world.policies
+    p.grant("select", on=CUSTOMERS, to="group:analysts", name="read")
+    p.mask(CUSTOMERS, "email", "hash", to="group:analysts", name="hashed")
+    raw = p.mask(CUSTOMERS, "email", "none", to="alice", priority="override", name="raw")
+    p.mask(CUSTOMERS, "email", "redact", to="carol", name="others")
+    p.filter_rows(CUSTOMERS, "region = 'EU'", to="group:analysts", name="rows")
+    p.filter_rows(CUSTOMERS, "true", to="alice", priority="override", name="all rows")
+    expected = [
+        ("read", "grants", "decides", "it grants `select` to `group:analysts`, by way of group:eu"),
+        ("raw", "masks", "decides", "it shows values as they are to `user:alice`"),
+        ("hashed", "masks", "loses", f"policy {raw.id} has priority override, and is asked first"),
+        ("others", "", "says nothing", "it isn't for `alice`"),
+        ("all rows", "filters", "decides", "it shows rows where true to `user:alice`"),
+        (
+            "rows",
+            "filters",
+            "loses",
+            f"policy {raw.id + 3} has priority override, and is asked first",
+        ),
+    ]
+    for resource in (CUSTOMERS, f"{CUSTOMERS}.email"):
+        found = p.explain("alice", "select", resource)
+        assert [(o.name, o.says, str(o.outcome), o.why) for o in found.policies] == expected
+        assert "policy 102 `raw` decides: it shows values as they are" in found.text
+    found = p.explain("bob", "select", f"{CUSTOMERS}.email")
+    assert [(o.name, str(o.outcome)) for o in found.policies if o.says == "masks"] == [
+        ("hashed", "decides")
+    ]
+    assert [o.name for o in p.explain("carol", "select", f"{CUSTOMERS}.email").policies] == ["read"]
+    assert [o.name for o in p.explain("alice", "insert", CUSTOMERS).policies] == ["read"]
+
+
+def test_a_mask_that_is_not_in_force_is_named(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob", valid_from="2090-01-01")
+    mask = world.policies.explain("bob", "select", f"{CUSTOMERS}.email").policies[1]
+    assert (mask.says, mask.outcome) == ("masks", Outcome.NOT_IN_FORCE)
+
+
+def test_a_mask_on_a_tag_beats_that_of_the_column_and_says_so(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    on_tag = world.policies.mask_tag("PII.EMAIL", "hash", to="bob", name="tag")
+    world.policies.mask(CUSTOMERS, "email", "redact", to="bob", name="column")
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.email")
+    masks = {one.name: one for one in found.policies if one.says == "masks"}
+    assert masks["tag"].tags[0].attached_to == f"{CUSTOMERS}.email"
+    assert masks["column"].outcome is Outcome.LOSES
+    assert masks["column"].why == f"policy {on_tag.id} is on a tag, and is asked first"
+
+
 def test_policies_that_are_not_in_force_are_named(world: World) -> None:
     policy = world.policies.grant(
         "select", on=CUSTOMERS, to="bob", valid_from="2030-01-01", valid_until="2030-12-31"
@@ -306,6 +358,24 @@ def test_memberships_and_tags_are_tried(world: World) -> None:
     assert (effect.resource, effect.after) == (f"{CUSTOMERS}.email", "MASK")
 
 
+def test_a_tag_moves_every_right_that_policies_on_tags_give(world: World) -> None:
+    world.policies.grant(["insert", "delete"], on_tag="PII.EMAIL", to="bob")
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    draft = world.policies.draft().detach("PII.EMAIL", CUSTOMERS)
+    lost = {(e.principals, e.action) for e in world.policies.simulate(draft).losses.examples}
+    assert lost == {(("bob",), "insert"), (("bob",), "delete")}
+    draft = world.policies.draft().attach("PII.EMAIL", ORDERS)
+    assert gains(world, draft) == {(("bob",), action, ORDERS) for action in ("insert", "delete")}
+
+
+def test_a_tag_takes_what_a_policy_on_it_denies(world: World) -> None:
+    world.policies.grant(["select", "insert", "update"], on=CUSTOMERS, to="alice")
+    world.policies.deny("insert", on_tag="PII.EMAIL", to="alice")
+    draft = world.policies.draft().attach("PII.EMAIL", CUSTOMERS)
+    (effect,) = world.policies.simulate(draft).losses.examples
+    assert (effect.principals, effect.action, effect.resource) == (("alice",), "insert", CUSTOMERS)
+
+
 def test_a_becoming_admin_gains_everything(world: World) -> None:
     found = world.policies.simulate(world.policies.draft().grant_role("admin", "carol"))
     assert found.gains.principals == 1
@@ -383,6 +453,38 @@ def test_policies_that_never_count_are_shadowed_or_redundant(world: World) -> No
     assert found[FindingKind.REDUNDANT] == {"again"}
 
 
+def test_what_holds_at_times_makes_nothing_redundant_or_shadowed(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="a", valid_until="2090-01-01")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="b")
+    world.policies.deny("insert", on=ORDERS, to="bob", name="freeze", valid_until="2090-01-01")
+    world.policies.grant("insert", on=ORDERS, to="bob", name="writes")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob", name="c")
+    until: dict[str, Any] = {"priority": "override", "valid_until": "2090-01-01"}
+    world.policies.mask(CUSTOMERS, "email", "redact", to="bob", name="d", **until)
+    found = found_kinds(world)
+    assert FindingKind.REDUNDANT not in found
+    assert FindingKind.SHADOWED not in found
+
+
+def test_what_holds_at_times_is_not_redundant_itself(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="a")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="b", valid_until="2090-01-01")
+    assert FindingKind.REDUNDANT not in found_kinds(world)
+
+
+def test_what_is_on_patterns_is_neither_redundant_nor_shadowed(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    grant, mask = world.policies.grant, world.policies.mask_tag
+    grant("select", on=CUSTOMERS, to="bob", name="a")
+    grant("select", on="lake.crm.cust*", to="bob", name="b", future=True)
+    grant("select", on=CUSTOMERS, columns="em*", to="bob", name="c", future=True)
+    mask("PII.EMAIL", "hash", to="bob", name="d", priority="override")
+    mask("PII.*", "redact", to="bob", name="e")
+    found = found_kinds(world)
+    assert found[FindingKind.REDUNDANT] == {"a"}
+    assert FindingKind.SHADOWED not in found
+
+
 def test_much_to_many_is_over_broad(world: World) -> None:
     world.policies.grant("select", on="lake", to="everyone", name="open")
     world.policies.grant("all", on="lake", to="bob", name="mighty")
@@ -402,6 +504,23 @@ def test_tagged_columns_that_are_read_unmasked_are_found(world: World) -> None:
 def test_principals_whom_nothing_reaches_are_orphaned(world: World) -> None:
     world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
     assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:carol"}
+
+
+def test_owners_whom_policies_mean_are_not_orphaned(world: World) -> None:
+    world.owners.set_owner(ORDERS, "bob")
+    world.owners.set_owner(CUSTOMERS, "carol")
+    world.policies.grant("all", on="lake.sales", to="{OWNER}")
+    assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:alice", "user:carol"}
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    world.policies.grant("select", on_tag="PII.*", to="{OWNER}")
+    assert found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL] == {"user:alice"}
+
+
+def test_nobody_is_orphaned_where_everyone_is_granted_something(world: World) -> None:
+    world.policies.deny("insert", on=CUSTOMERS, to="everyone")
+    assert "user:bob" in found_kinds(world)[FindingKind.ORPHANED_PRINCIPAL]
+    world.policies.grant("select", on=CUSTOMERS, to="everyone")
+    assert FindingKind.ORPHANED_PRINCIPAL not in found_kinds(world)
 
 
 # --- drafts, step by step -------------------------------------------------------------------------
@@ -585,7 +704,9 @@ def test_masked_fields_show_in_tables_and_rights(world: World) -> None:
         "contact.email": "MASK_HASH",
     }
     assert "masked: contact.email" in found.reason
-    assert "contact.email" not in world.policies.explain("alice", "select", CUSTOMERS).text
+    others = world.policies.explain("alice", "select", CUSTOMERS)
+    assert {one.column for one in others.columns} == {"id", "email", "region", "contact"}
+    assert "masked" not in others.reason
     (right,) = world.policies.what_can("bob")
     assert right.columns == {"contact": None, "contact.email": "MASK_HASH", "*": None}
 
@@ -906,6 +1027,105 @@ def test_a_policy_on_nothing_is_not_judged(world: World, offline: Policies) -> N
     ]
 
 
+def test_what_begins_or_ends_later_is_told(world: World) -> None:
+    world.policies.grant("select", on=ORDERS, to="bob", name="kept", valid_until="2090-01-01")
+    world.policies.grant("insert", on=ORDERS, to="bob", name="gone", valid_from="2091-01-01")
+    draft = world.policies.draft().delete("gone")
+    draft.grant("all", on="lake", to="everyone", name="open", valid_from="2090-01-01")
+    period = {"valid_from": "2090-01-01", "valid_until": "2092-01-01"}
+    draft.deny("all", on="lake", to="bob", name="shut", **period)
+    draft.grant("select", on=CUSTOMERS, to="bob", name="short", valid_until="2090-01-01")
+    draft.grant("select", on=CUSTOMERS, to="bob", name="begun", valid_from="2001-01-01")
+    draft.grant("select", on=CUSTOMERS, to="bob", name="over", valid_until="2001-01-01")
+    assert world.policies.simulate(draft).unjudged == (
+        "policy `gone` as it was: it is in force from 2091-01-01 00:00:00 UTC",
+        "policy `open`: it is in force from 2090-01-01 00:00:00 UTC",
+        "policy `shut`: it is in force from 2090-01-01 00:00:00 UTC until 2092-01-01 00:00:00 UTC",
+        "policy `short`: it is in force until 2090-01-01 00:00:00 UTC",
+    )
+    draft = world.policies.draft().update("kept", valid_until="2080-01-01")
+    found = world.policies.simulate(draft)
+    assert found.changes_nothing
+    assert found.unjudged == (
+        "policy `kept` as it was: it is in force until 2090-01-01 00:00:00 UTC",
+        "policy `kept`: it is in force until 2080-01-01 00:00:00 UTC",
+    )
+
+
+def test_what_recurs_is_told(world: World) -> None:
+    schedule = {"startTime": "2020/01/01 00:00:00", "endTime": "2090/01/01 00:00:00"} | {
+        "recurrences": [
+            {
+                "schedule": {"minute": "0", "hour": "8", "dayOfWeek": "2", "month": "*"}
+                | {"dayOfMonth": "", "year": "*"},
+                "interval": {"days": 0, "hours": 8, "minutes": 0},
+            }
+        ]
+    }
+    policy = world.policies.grant("select", on=CUSTOMERS, to="bob", name="one")
+    draft = world.policies.draft().put(policy.document | {"validitySchedules": [schedule]})
+    (line,) = world.policies.simulate(draft).unjudged
+    assert line == (
+        "policy `one`: it is in force only at the times of its schedules, "
+        "until 2090-01-01 00:00:00 UTC"
+    )
+
+
+def test_what_is_no_moment_or_no_draft_is_told(world: World) -> None:
+    text: Any = "2020-01-01"
+    for ask in (
+        lambda: world.policies.explain("alice", "select", CUSTOMERS, at=text),
+        lambda: world.policies.who_can("select", CUSTOMERS, at=text),
+        lambda: world.policies.findings(at=text),
+        lambda: world.policies.simulate(world.policies.draft(), at=text),
+    ):
+        with pytest.raises(ConfigurationError, match=r"datetime, not str\.\s.*fromisoformat"):
+            ask()
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match=r"lake\.policies\.draft"):
+        world.policies.simulate(nothing)
+
+
+def test_tables_that_name_nobody_are_judged_once(world: World) -> None:
+    names = [*(f"t{number}" for number in range(200)), "alice", "bob"]
+    world.tables.tables = {f"lake.crm.{name}": {"id": "int"} for name in names}
+    world.policies.grant("insert", on="lake.crm.{USER}", to="everyone", future=True)
+    draft = world.policies.draft().grant(
+        "insert", on="lake.crm.*", to="group:analysts", future=True
+    )
+    found = world.policies.simulate(draft)
+    assert found.judgements < 30
+    assert found.gains.count == 2 * 202 - 2 + 2  # all tables but their own, and the namespace
+    draft = world.policies.draft().delete(100)
+    lost = world.policies.simulate(draft).losses.examples
+    assert {(effect.principals, effect.resource) for effect in lost} == {
+        (("alice",), "lake.crm.alice"),
+        (("bob",), "lake.crm.bob"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "table", "expected"),
+    [
+        ("lake.{USER}.*", "lake.alice.t", "alice"),
+        ("lake.x_{USER}_y.t", "lake.x_alice_y.t", "alice"),
+        ("lake.{USER}_{USER}.t", "lake.bob_bob.t", "bob"),
+        ("lake.{USER}*.t", "lake.carolx.t", "carol"),
+        ("lake.{OWNER}.{USER}", "lake.carol.bob", "bob"),
+        ("lake.{USER}.t", "lake.x_alice.t", None),
+        ("lake.x{USER}x.t", "lake.x.t", None),
+    ],
+)
+def test_whom_a_name_is_filled_in_for_is_found(
+    world: World, pattern: str, table: str, expected: str | None
+) -> None:
+    world.tables.tables = {table: {"id": "int"}, "lake.n.t": {"id": "int"}}
+    world.owners.set_owner(table, "carol")
+    draft = world.policies.draft().grant("insert", on=pattern, to="everyone", future=True)
+    gained = {users for users, _, resource in gains(world, draft) if resource == table}
+    assert gained == ({(expected,)} if expected else set())
+
+
 # --- names and paths ------------------------------------------------------------------------------
 
 
@@ -937,6 +1157,17 @@ def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> 
     assert found.resource == "spark_catalog.default.events.`a.b`"
     found = offline.explain("bob", "select", "spark_catalog.default.events.contact.email")
     assert found.resource == "spark_catalog.default.events.contact.email"
+
+
+def test_columns_that_a_table_does_not_have_are_no_rights(world: World) -> None:
+    draft = world.policies.draft()
+    draft.grant("select", on=ORDERS, columns=["salary"], to="bob", future=True)
+    assert world.policies.simulate(draft).changes_nothing
+    world.policies.grant("select", on=ORDERS, columns=["salary", "region"], to="bob", future=True)
+    (right,) = world.policies.what_can("bob")
+    assert dict(right.columns) == {"region": None}
+    seen = world.policies.explain("bob", "select", ORDERS).columns
+    assert [one.column for one in seen if one.verdict is Verdict.ALLOWED] == ["region"]
 
 
 def test_effects_name_columns_as_sql_does(world: World) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from iomete.errors import PolicyPublishError
 from iomete.governance import Publisher
 from iomete.governance.counters import read_version
 from iomete.governance.documents import to_json
-from iomete.governance.tables import policies
+from iomete.governance.tables import memberships, policies, principals
 from iomete.store import Store
 from support.governed_world import World
 
@@ -117,6 +119,25 @@ def test_a_bundle_has_everything_that_the_contract_names(world: World) -> None:
     (tag_id,) = bundle["tags"]["tags"]
     assert bundle["tags"]["tags"][tag_id]["attributes"] == {"level": "high"}
     assert bundle["tags"]["resourceToTagIds"] == {"1": [int(tag_id)], "2": [int(tag_id)]}
+
+
+def test_groups_nest_as_deep_as_they_like(world: World) -> None:
+    names = [f"g{number}" for number in range(600)]
+    by = {"author": world.admin, "created_at": datetime.now(UTC)}
+    groups = [
+        {"principal": f"group:{name}", "name": name, "kind": "group", "enabled": True} | by
+        for name in names
+    ]
+    nested = [
+        {"container": f"group:{above}", "member": f"group:{below}"} | by
+        for above, below in pairwise(names)
+    ]
+    with world.store.write() as connection:
+        connection.execute(sa.insert(principals), groups)
+        connection.execute(sa.insert(memberships), nested)
+    world.principals.add_user("alice", groups=names[-1])
+    users = published(world)["users"]
+    assert users["alice"]["groups"] == sorted(names)
 
 
 def test_admins_have_policies_in_both_services(world: World) -> None:

@@ -62,24 +62,39 @@ class AffectedUsers:
         sets = [audience.having(key) for audience in (self.was, self.now) for key in keys]
         sets += [self.was.admins, self.now.admins, self.was.everyone, self.now.everyone]
         sets += [self.was.bit_of(owner) for owner in owners if owner is not None]
-        sets += [
-            self.was.matching(policy, table, owner)
-            for policy in unique
-            if policy.fills_names
-            for owner in set(owners)
-        ]
+        sets += self.filled_in(policies, table, owners)
         return list(dict.fromkeys(sets))
 
-    def actions(self, policies: Iterable[CompiledPolicy]) -> tuple[str, ...]:
-        """Return the actions besides `select` that can change: all, where users have moved."""
+    def filled_in(
+        self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
+    ) -> tuple[int, ...]:
+        """Return for whom policies that fill in names are on a table, a set for each."""
+        return tuple(
+            users
+            for policy in {id(policy): policy for policy in policies}.values()
+            if policy.fills_names
+            for owner in dict.fromkeys(owners)
+            for users in self.was.matching(policy, table, owner)
+        )
+
+    def actions(
+        self, policies: Iterable[CompiledPolicy], *, have_tags_changed: bool = False
+    ) -> tuple[str, ...]:
+        """Return the actions besides `select` that can change: all, where users have moved.
+
+        Where other tags count than before, what any policy on tags is about can change.
+        """
         if self.moved:
             return ACTIONS_BUT_SELECT
         named: set[str] = set()
         for policy in policies:
-            for changed in self.changed.get(policy.id, ()):
-                for item in changed.all_items:
+            versions = [*self.changed.get(policy.id, ())]
+            if have_tags_changed and policy.is_tagged:
+                versions.append(policy)
+            for version in versions:
+                for item in version.all_items:
                     named |= item.actions
-                if changed.denies_all_else:
+                if version.denies_all_else:
                     return ACTIONS_BUT_SELECT
         return tuple(action for action in ACTIONS_BUT_SELECT if action in named)
 

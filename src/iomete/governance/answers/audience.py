@@ -10,17 +10,21 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from iomete.governance.evaluator.matching import Asked
-from iomete.governance.principal_names import ADMIN, EVERYONE
+from iomete.governance.evaluator.matching import Asked, is_wild
+from iomete.governance.principal_names import ADMIN, EVERYONE, USER_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iomete.governance.evaluator import CompiledPolicy, Contents
+    from iomete.governance.evaluator.matching import Values
     from iomete.governance.evaluator.policies import Item
+    from iomete.governance.evaluator.resource_names import Parts
 
 
 _EVERYONE = str(EVERYONE)
+_USER, _OWNER = USER_TOKENS
+_TABLE_PARTS = 3
 NAMED_USERS = 5
 """How many of a set's users are named where it is put into words."""
 
@@ -40,6 +44,7 @@ class Audience:
         self.everyone = 0
         self.admins = 0
         self._bits = {name: 1 << place for place, name in enumerate(self.names)}
+        self._odd_names = {name for name in self.names if is_wild(name) or "{" in name}
         for name, bit in self._bits.items():
             user = contents.users.get(name)
             if user is None or not user.enabled:
@@ -76,13 +81,32 @@ class Audience:
             found |= self.of_item(item, owner)
         return found
 
-    def matching(self, policy: CompiledPolicy, parts: Sequence[str], owner: str | None) -> int:
-        """Return the users for whom a policy that names them by `{USER}` is on a resource."""
-        found = 0
-        for name in self.keys:
-            if policy.match(parts, Asked(user=name, owner=owner)):
-                found |= self._bits[name]
-        return found
+    def matching(self, policy: CompiledPolicy, parts: Parts, owner: str | None) -> list[int]:
+        """Return for whom what a policy is on names a resource, if it fills in names: one set each.
+
+        Columns are left out. Tables for which these are the same are on the same for everybody.
+        """
+        return [
+            self._matching(list(zip(one.levels[:_TABLE_PARTS], parts, strict=False)), owner)
+            for one in policy.resources
+            if one.fills_names
+        ]
+
+    def _matching(self, levels: Sequence[tuple[Values, str]], owner: str | None) -> int:
+        if not all(values.may_match(name) for values, name in levels):
+            return 0
+        names: Iterable[str] = self._bits
+        for values, name in levels:
+            found = _users_in(values, name, owner)
+            if found is not None:
+                names = (found & self._bits.keys()) | self._odd_names
+                break
+        users = 0
+        for name in names:
+            asked = Asked(user=name, owner=owner)
+            if all(values.match(part, asked) for values, part in levels):
+                users |= self._bits[name]
+        return users
 
     def bit_of(self, name: str) -> int:
         """Return the set of one user; empty for one that isn't here."""
@@ -104,6 +128,24 @@ class Audience:
     def first(self, users: int) -> str:
         """Return the first of a set that isn't empty."""
         return self.names[(users & -users).bit_length() - 1]
+
+
+def _users_in(values: Values, name: str, owner: str | None) -> set[str] | None:
+    """Return the names that fill in those of a level so that it is the one asked for; None: any."""
+    if values.excludes or values.is_any:
+        return None
+    users: set[str] = set()
+    for text in values.texts:
+        filled = text if owner is None else text.replace(_OWNER, owner)
+        before, token, after = filled.partition(_USER)
+        if not token and not is_wild(filled) and filled != name:
+            continue
+        if not token or is_wild(filled) or _USER in after:
+            return None
+        rest = name.removeprefix(before).removesuffix(after)
+        if f"{before}{rest}{after}" == name:
+            users.add(rest)
+    return users
 
 
 def split(users: int, sets: Iterable[int]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iomete.governance.answers.explanation import ConsideredPolicy, Outcome
+from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
 from iomete.governance.documents import PolicyType, Priority
 from iomete.governance.evaluator import Said
 from iomete.governance.evaluator.matching import Asked
@@ -186,5 +186,4 @@ def _silence(policy: CompiledPolicy, action: str, subject: Subject, owner: str |
 
 
 def _sorted(policies: Iterable[ConsideredPolicy]) -> tuple[ConsideredPolicy, ...]:
-    rank = {outcome: place for place, outcome in enumerate(Outcome)}
-    return tuple(sorted(policies, key=lambda policy: rank[policy.outcome]))
+    return tuple(sorted(policies, key=by_outcome))

@@ -79,7 +79,8 @@ class Simulation:
     """What a change would do, from one version of governance on.
 
     `judged_tables` is how many tables there are, `judgements` how many answers were needed.
-    `unjudged` is what the change may do besides, in words: on what nobody lists.
+    `unjudged` is what the change may do besides, in words: on what nobody lists, and
+    at other times.
     """
 
     gains: Effects

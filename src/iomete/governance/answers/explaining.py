@@ -15,6 +15,7 @@ from iomete.governance.answers.columns import (
     seen_by,
 )
 from iomete.governance.answers.considered_policies import ConsideredPolicies
+from iomete.governance.answers.considered_rules import ConsideredRules
 from iomete.governance.answers.explanation import Explanation, verdict_of
 from iomete.governance.answers.masks_and_filters import MasksAndFilters
 from iomete.governance.answers.reach import AttachedByHand, Reach, TagOrigins
@@ -25,6 +26,7 @@ from iomete.governance.principal_names import ADMIN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from iomete.governance.answers.explanation import ConsideredPolicy
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
@@ -48,6 +50,7 @@ class Explainer:
         reach = Reach(evaluator, origins or AttachedByHand())
         self._evaluator = evaluator
         self._considered = ConsideredPolicies(evaluator, asleep, reach)
+        self._rules = ConsideredRules(evaluator, asleep, reach)
         self._shown = MasksAndFilters(evaluator, reach)
 
     def explain(
@@ -82,6 +85,9 @@ class Explainer:
             seen = seen_by(self._evaluator, subject, parts[:3], parts[3], column)
         found = self._evaluator.decide(subject, action, asked)
         above = self._evaluator.denied_above(subject, action, asked)
+        considered = self._considered.on(subject, action, asked, found)
+        if is_read and found.is_allowed:
+            considered += self._rules.on(subject, parts[:3], (*parts[3:], *asked[3:]))
         return Explanation(
             principal=subject.name,
             action=action,
@@ -89,7 +95,7 @@ class Explainer:
             verdict=verdict_of(found),
             reason=reason(subject, action, name, found, is_above=found == above),
             policy=found.policy_id,
-            policies=self._considered.on(subject, action, asked, found),
+            policies=considered,
             mask=None if seen is None else self._shown.mask(subject, seen),
             filter=self._shown.filter(subject, parts[:3]) if is_read else None,
             version=self._evaluator.version,
@@ -128,15 +134,20 @@ class Explainer:
         whole = [one.name for one in asked if one.column is None]
         considered = self._considered.on_table(subject, table, whole)
         deciding = {column.policy for column in seen if column.policy is not None}
-        is_allowed = any(column.verdict is Verdict.ALLOWED for column in seen)
+        visible = {column.column for column in seen if column.verdict is Verdict.ALLOWED}
+        rules: tuple[ConsideredPolicy, ...] = ()
+        if visible:
+            there = {one.name for one in asked if one.shown in visible}
+            names = [one.name for one in asked if (one.column or one.name) in there]
+            rules = self._rules.on(subject, table, names)
         return Explanation(
             principal=subject.name,
             action="select",
             resource=written(table),
-            verdict=Verdict.ALLOWED if is_allowed else Verdict.DENIED,
+            verdict=Verdict.ALLOWED if visible else Verdict.DENIED,
             reason=reason_of_table(subject, written(table), seen, considered),
             policy=next(iter(deciding)) if len(deciding) == 1 else None,
-            policies=considered,
+            policies=(*considered, *rules),
             filter=self._shown.filter(subject, table),
             columns=seen,
             version=self._evaluator.version,

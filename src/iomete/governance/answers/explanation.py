@@ -47,8 +47,9 @@ class ConsideredPolicy:
     """A policy that is on what was asked about, and what became of it.
 
     `says` is `grants`, `denies`, `masks` or `filters`, or empty where it says nothing to the
-    principal. `why` tells what became of it, in words. `through` is the way from the principal to
-    whom it names, `user:alice`, `group:analysts`; `tags` are those that it is on.
+    principal; what shows values as they are masks, too, and what shows every row filters. `why`
+    tells what became of it, in words. `through` is the way from the principal to whom it names,
+    `user:alice`, `group:analysts`; `tags` are those that it is on.
     """
 
     id: int
@@ -67,6 +68,11 @@ class ConsideredPolicy:
 
     def __str__(self) -> str:
         return f"policy {self.id} `{self.name}` {self.outcome}: {self.why}"
+
+
+def by_outcome(policy: ConsideredPolicy) -> int:
+    """Return what policies are sorted by: the one that decides first."""
+    return list(Outcome).index(policy.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +107,9 @@ class Explanation:
     `resource` is a full name, or a path. `policy` is the id of the policy that decided; None where
     none has anything to say, or where no policy is asked. `policies` are all that are on the
     resource: the one that decided first, then those for the principal, in the order that they are
-    asked in. `mask` is that of a column, `filter` that of its table, for `select`. `columns` are
-    those of a table, in its order. `version` is the one of governance that was asked.
+    asked in; after these, of what is read, the masks and the row filters, in the same way. `mask`
+    is that of a column, `filter` that of its table, for `select`. `columns` are those of a table,
+    in its order. `version` is the one of governance that was asked.
 
     Of an event of the audit trail, `notes` tell what it is explained by, and `differs` what the
     event recorded otherwise, in words.

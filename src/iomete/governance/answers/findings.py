@@ -14,8 +14,8 @@ from iomete.governance.answers.columns import column_of, seen_by
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
-from iomete.governance.evaluator.matching import Match
-from iomete.governance.evaluator.policies import TABLE_ACTIONS
+from iomete.governance.evaluator.matching import Asked, Match
+from iomete.governance.evaluator.policies import TABLE_ACTIONS, before_wildcard
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
 
@@ -80,7 +80,7 @@ def find_findings(
         knows_all_tables: Whether what `metadata` doesn't list doesn't exist; if it may, no policy
             is said to be on nothing.
 
-    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    Cost: one list of all tables; columns of those of which policies or tags name some.
     """
     found = _Inspection(book, metadata, moment, knows_all_tables=knows_all_tables)
     return list(found.findings())
@@ -102,13 +102,22 @@ class _Raw:
 
 
 class _Uses:
-    """What became of a policy wherever it is on something that exists."""
+    """What became of a policy wherever it is on something that exists.
+
+    What a policy with a schedule is asked before counts as decided by it: it does, or will.
+    """
 
     def __init__(self) -> None:
         self.is_on_something = False
         self.decides = False
         self.agreeing: set[int] = set()
         self.beating: set[int] = set()
+
+    def lose_to(self, policy: CompiledPolicy, *, agrees: bool) -> None:
+        if policy.schedules:
+            self.decides = True
+        else:
+            (self.agreeing if agrees else self.beating).add(policy.id)
 
 
 class _Inspection:
@@ -140,8 +149,11 @@ class _Inspection:
         for policy_id in about.policies:
             self._uses[policy_id].is_on_something = True
         columns = columns_in_question(about, self._metadata, name)
-        key: tuple[object, ...] = (about.signature, columns, evaluator.owner_of(table))
-        if any(policy.fills_names for policy in about.policies.values()):
+        owner = evaluator.owner_of(table)
+        filling = [policy for policy in about.policies.values() if policy.fills_names]
+        filled = (tuple(self._audience.matching(one, table, owner)) for one in filling)
+        key: tuple[object, ...] = (about.signature, columns, owner, *filled)
+        if any(policy.fills_columns for policy in filling):
             key = (*key, table)
         if key not in self._judged:
             parts = parts_of_audience(evaluator, self._audience, about, table)
@@ -171,8 +183,8 @@ class _Inspection:
             ):
                 said = policy.says(action, subject, owner)
                 if policy is not found.policy and said is not said.NOTHING:
-                    uses = self._uses[policy.id]
-                    (uses.agreeing if said is found.said else uses.beating).add(found.policy.id)
+                    agrees = said is found.said
+                    self._uses[policy.id].lose_to(found.policy, agrees=agrees)
         for kind, places in (
             (PolicyType.MASK, [(*table, real(column)) for column in columns]),
             (PolicyType.ROW_FILTER, [table]),
@@ -198,8 +210,7 @@ class _Inspection:
             if policy is rule.policy or item is None:
                 continue
             same = (item.mask, item.value) == (rule.item.mask, rule.item.value)
-            uses = self._uses[policy.id]
-            (uses.agreeing if same else uses.beating).add(rule.policy.id)
+            self._uses[policy.id].lose_to(rule.policy, agrees=same)
 
     def _read_raw(
         self, about: AboutTable, table: Parts, columns: Sequence[str], parts: Sequence[int]
@@ -288,7 +299,9 @@ class _Inspection:
 
     def _of_uses(self, policy: CompiledPolicy) -> Iterator[Finding]:
         uses = self._uses[policy.id]
-        if uses.decides or not (uses.beating or uses.agreeing) or _reaches_further(policy):
+        if uses.decides or policy.schedules or _reaches_further(policy):
+            return
+        if not (uses.beating or uses.agreeing):
             return
         others = tuple(sorted(uses.beating | uses.agreeing))
         by = ", ".join(map(str, others))
@@ -322,6 +335,7 @@ class _Inspection:
         for key in sorted(contents.containers):
             if key not in with_members and key not in _BUILT_IN:
                 yield _orphan(key, f"`{key}` has no members")
+        reached = self._reached_unnamed()
         for name in sorted(contents.users):
             keys = contents.memberships.keys_of(name) - {str(EVERYONE)}
             has_rights = keys & (named | {str(ADMIN), str(AUDITOR)})
@@ -330,11 +344,26 @@ class _Inspection:
                     yield _orphan(
                         f"user:{name}", f"`user:{name}` is disabled, and policies name it"
                     )
-            elif not has_rights:
+            elif not has_rights and name not in reached:
                 yield _orphan(
                     f"user:{name}",
                     f"`user:{name}` is in no group or role that policies name, and named by none",
                 )
+
+    def _reached_unnamed(self) -> set[str]:
+        """Return users to whom grants give something as everyone, or as owners of something."""
+        granting = [p for p in self._book.policies if p.kind is PolicyType.ACCESS]
+        if any(item.is_for_all for policy in granting for item in policy.items):
+            return set(self._book.contents.users)
+        for_owners = [p for p in granting if any(item.is_for_owner for item in p.items)]
+        reached = set()
+        for name, owner in self._evaluator.owners.items() if for_owners else ():
+            parts = table_parts(name) if len(name) > 2 else name
+            tags = [carried.tag for carried in self._evaluator.tags.of(parts, below=True)]
+            asked = Asked(user=owner, owner=owner)
+            if any(p.match(parts, asked) or any(map(p.is_on_tag, tags)) for p in for_owners):
+                reached.add(owner)
+        return reached
 
 
 def _orphan(key: str, reason: str) -> Finding:
@@ -367,11 +396,12 @@ def _listed(actions: Iterable[str]) -> str:
 
 
 def _reaches_further(policy: CompiledPolicy) -> bool:
-    """Tell whether it is for what isn't listed: paths, namespaces, names yet to come."""
-    return (
-        any(
-            one.path is not None or len(one.levels) < 3 or any(v.is_any for v in one.levels[:3])
-            for one in policy.resources
-        )
-        and not policy.is_tagged
+    """Tell whether it is for what isn't listed: paths, namespaces, names and tags yet to come."""
+    return any(before_wildcard(tag) != tag for tag in policy.tags) or any(
+        one.path is not None
+        or len(one.levels) < 3
+        or one.fills_names
+        or any(level.has_patterns for level in one.levels)
+        or any(level.is_any or level.excludes for level in one.levels[:3])
+        for one in policy.resources
     )

@@ -17,5 +17,5 @@ class Metadata(Protocol):
     def columns_of(self, table: Sequence[str], /) -> Sequence[str] | None:
         """Return the names of a table's columns, given by its parts; None if there is no such one.
 
-        Asked only where policies tell columns apart by patterns, or name fields of structs.
+        Asked only where policies or tags tell columns apart.
         """

@@ -10,6 +10,7 @@ from iomete.governance.answers.explanation import Outcome
 from iomete.governance.answers.sight import Sight, sight_of, told_apart
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN
+from iomete.names import lower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def rights_of(evaluator: Evaluator, subject: Subject, metadata: Metadata) -> lis
 
     Tables that no policy tells apart are judged once.
 
-    Cost: one list of all tables.
+    Cost: one list of all tables; columns of those of which policies or tags name some.
     """
     known: dict[tuple[object, ...], Sight] = {}
     found = []
@@ -145,19 +146,21 @@ def columns_in_question(
 ) -> tuple[str, ...]:
     """Return the columns of a table that may be decided differently, and `*` for the others.
 
-    With them are the fields of structs that policies and tags name, and the columns of these.
+    With them are the fields of structs that policies and tags name, and the columns of these. Names
+    that no column has are left out, where the columns are known.
     """
-    dotted = [column for column in about.columns if "." in column]
-    there = metadata.columns_of(name) if about.has_column_patterns or dotted else None
-    if there is not None:
-        columns = {column.lower(): None for column in there}
-        if about.has_column_patterns:
-            return (*columns, *fields_in(about.columns, columns))
-        holding = [column_of(one, columns) for one in fields_in(dotted, columns)]
-    else:
-        holding = [one.split(".", 1)[0] for one in dotted]
-    named = dict.fromkeys((*about.columns, *(one for one in holding if one is not None)))
-    return (*sorted(named), OTHER_COLUMNS)
+    is_asked = about.has_column_patterns or about.columns
+    there = metadata.columns_of(name) if is_asked else None
+    if there is None:
+        first_steps = {one.split(".", 1)[0] for one in about.columns}
+        return (*sorted({*about.columns, *first_steps}), OTHER_COLUMNS)
+    columns = {lower(column): None for column in there}
+    fields = fields_in(about.columns, columns)
+    if about.has_column_patterns:
+        return (*columns, *fields)
+    holding = {column_of(field, columns) for field in fields}
+    named = {column for column in columns if column in about.columns or column in holding}
+    return (*sorted({*named, *fields}), OTHER_COLUMNS)
 
 
 def parts_of_audience(

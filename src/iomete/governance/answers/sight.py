@@ -96,5 +96,7 @@ def told_apart(
     sets = [audience.having(key) for key in keys_named(policies)]
     if owner is not None:
         sets.append(audience.bit_of(owner))
-    sets += [audience.matching(policy, table, owner) for policy in policies if policy.fills_names]
+    for policy in policies:
+        if policy.fills_names:
+            sets += audience.matching(policy, table, owner)
     return split(users, sets)

@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    before: Evaluator, after: Evaluator, metadata: Metadata, *, knows_all_tables: bool = True
+    before: Evaluator,
+    after: Evaluator,
+    metadata: Metadata,
+    *,
+    knows_all_tables: bool = True,
+    later: Iterable[str] = (),
 ) -> Simulation:
     """Return what changes for whom, if `after` decides instead of `before`.
 
@@ -45,10 +50,12 @@ def simulate(
         after: What would decide.
         metadata: What exists.
         knows_all_tables: Whether what `metadata` doesn't list doesn't exist.
+        later: What changes at other times, in words.
 
-    Cost: one list of all tables; columns of those on which policies tell columns apart by patterns.
+    Cost: one list of all tables; columns of those of which policies or tags name some.
     """
-    return _Comparison(before, after, metadata).made(knows_all_tables=knows_all_tables)
+    comparison = _Comparison(before, after, metadata)
+    return comparison.made(knows_all_tables=knows_all_tables, later=later)
 
 
 class _Comparison:
@@ -61,7 +68,7 @@ class _Comparison:
         self._judgements = 0
         self._of_unknown_columns: set[Parts] = set()
 
-    def made(self, *, knows_all_tables: bool) -> Simulation:
+    def made(self, *, knows_all_tables: bool, later: Iterable[str] = ()) -> Simulation:
         tables = [tuple(name) for name in self._metadata.list_tables()]
         for name in tables:
             table = table_parts(name)
@@ -80,7 +87,7 @@ class _Comparison:
             judged_tables=len(tables),
             judged_principals=len(self._users.was.names),
             judgements=self._judgements,
-            unjudged=tuple(self._unjudged(knows_all_tables=knows_all_tables)),
+            unjudged=(*self._unjudged(knows_all_tables=knows_all_tables), *later),
         )
 
     def _unjudged(self, *, knows_all_tables: bool) -> Iterator[str]:
@@ -114,10 +121,12 @@ class _Comparison:
         policies = (*was.policies.values(), *now.policies.values())
         columns = self._columns(was, now, name)
         key: tuple[object, ...] = (was.signature, now.signature, columns, owners)
-        if any(policy.fills_names for policy in policies):
+        key = (*key, self._users.filled_in(policies, table, owners))
+        if any(policy.fills_columns for policy in policies):
             key = (*key, table)
         if key not in self._known:
-            self._known[key] = self._compare(table, columns, policies, affected, owners)
+            actions = self._users.actions(policies, have_tags_changed=was.tags != now.tags)
+            self._known[key] = self._compare(table, columns, policies, affected, owners, actions)
         return self._known[key]
 
     def _columns(self, was: AboutTable, now: AboutTable, name: Sequence[str]) -> tuple[str, ...]:
@@ -137,8 +146,8 @@ class _Comparison:
         policies: Sequence[CompiledPolicy],
         affected: int,
         owners: Sequence[str | None],
+        actions: Sequence[str],
     ) -> list[Change]:
-        actions = self._users.actions(policies)
         found: dict[Difference, int] = defaultdict(int)
         for users in split(affected, self._users.told_apart_by(policies, table, owners)):
             was = self._sight(self._before, self._users.was, users, table, columns, actions)
@@ -165,21 +174,22 @@ class _Comparison:
 
     def _changes_of_container(self, parts: Parts) -> list[Change]:
         """Return what changes on a namespace or catalog itself; reading is on its tables."""
-        policies = {
-            policy.id: policy
-            for evaluator in (self._before, self._after)
-            for policy in evaluator.about_container(parts)
-        }
-        actions = self._users.actions(policies.values())
-        affected = self._users.by(policies, (None,)) if actions else 0
-        if not affected:
-            return []
         listed = tuple(
             policy
             for evaluator in (self._before, self._after)
             for policy in evaluator.about_container(parts)
         )
-        return self._compare(parts, (), listed, affected, (None,))
+        policies = {policy.id: policy for policy in listed}
+        have_tags_changed = self._before.tags.of(parts) != self._after.tags.of(parts)
+        actions = self._users.actions(listed, have_tags_changed=have_tags_changed)
+        if not actions:
+            return []
+        affected = self._users.by(policies, (None,))
+        if have_tags_changed:
+            affected = self._users.was.everyone | self._users.now.everyone
+        if not affected:
+            return []
+        return self._compare(parts, (), listed, affected, (None,), actions)
 
     def _gather_paths(self) -> None:
         """Compare the paths that policies name, where they can be decided otherwise."""

@@ -184,6 +184,11 @@ class CompiledPolicy:
         """Whether who asks, or who owns it, decides what it is on."""
         return any(resources.fills_names for resources in self.resources)
 
+    @cached_property
+    def fills_columns(self) -> bool:
+        """Whether who asks, or who owns the table, decides on which columns of it it is."""
+        return any(values.depends_on_asker for one in self.resources for values in one.levels[3:])
+
     def match(self, parts: Sequence[str], asked: Asked) -> Match:
         """Return how it relates to a resource: by the closest of what it is on."""
         found = Match.NONE
