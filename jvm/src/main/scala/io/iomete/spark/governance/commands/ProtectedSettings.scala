@@ -33,6 +33,9 @@ object ProtectedSettings {
     "spark.sql.parquet.int96RebaseModeInRead"
   ) ++ Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu").map(part => s"spark.sql.$part.")
 
+  /** Of those, what only parsers ask for: views and policies are parsed with settings of their own. */
+  private val ofParsers = Set("spark.sql.legacy.setopsPrecedence.enabled")
+
   /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
     * beginnings, name classes, places and credentials.
     */
@@ -131,7 +134,7 @@ object ProtectedSettings {
     other.foreach(key => throw IometeErrors.settingChangesResults(what, key))
   }
 
-  private def isOfResults(key: String): Boolean = ofResults.exists(key.startsWith)
+  private def isOfResults(key: String): Boolean = ofResults.exists(key.startsWith) && !ofParsers(key)
 
   private def changed(bound: Map[String, String], now: Map[String, String]): Option[String] =
     now.collectFirst {
