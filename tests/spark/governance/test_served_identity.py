@@ -545,10 +545,15 @@ answer(
         cursor("alice", **{"set:hiveconf:spark.sql.shuffle.partitions": "3"}),
         "SET spark.sql.shuffle.partitions",
     ),
+    filtered=error(lambda: rows(
+        cursor("alice", **{"set:hiveconf:spark.sql.columnNameOfCorruptRecord": "x"}),
+        "SELECT * FROM lake.crm.people",
+    )),
 )
 """,
         THRIFT_CLIENT,
     )
+    assert "IOMETE_SETTING_CHANGES_RESULTS" in got["filtered"]
     for key, outcome in got["refused"].items():
         assert "[IOMETE_SETTING_REFUSED] `alice` may not set `" in outcome, key
     assert "IOMETE_SETTING_REFUSED" in got["statement"]

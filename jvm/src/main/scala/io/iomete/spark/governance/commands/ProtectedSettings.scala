@@ -120,16 +120,18 @@ object ProtectedSettings {
   }
 
   /** That filters, custom masks and the bodies of views give what they were written for: what their
-    * expressions go by is as it was when the session was bound, for tasks too.
+    * expressions go by is as the Spark application was started with, for tasks too. What the session began
+    * with doesn't count, as clients of a server have a say in that.
     *
     * Raises: IOMETE_SETTING_CHANGES_RESULTS.
     */
   def requireSameResults(governed: GovernedSession, what: => String): Unit = if (!governed.isAdmin) {
-    val bound = PrincipalBinding.settingsOf(governed.session).getOrElse(throw IometeErrors.noPrincipal()).bound
-    val now = governed.session.asInstanceOf[ClassicSession].sessionState.conf.getAllConfs
-    val ofTasks = SparkInternals.localProperties(governed.session.asInstanceOf[ClassicSession])
-    val other = (now.keysIterator ++ bound.keysIterator ++ ofTasks.keysIterator).filter(isOfResults).find { key =>
-      now.get(key) != bound.get(key) || ofTasks.get(key).exists(value => !bound.get(key).contains(value))
+    val session = governed.session.asInstanceOf[ClassicSession]
+    val started = SparkInternals.startedWith(session)
+    val now = session.sessionState.conf.getAllConfs
+    val ofTasks = SparkInternals.localProperties(session)
+    val other = (now.keysIterator ++ started.keysIterator ++ ofTasks.keysIterator).filter(isOfResults).find { key =>
+      now.get(key) != started.get(key) || ofTasks.get(key).exists(value => !started.get(key).contains(value))
     }
     other.foreach(key => throw IometeErrors.settingChangesResults(what, key))
   }

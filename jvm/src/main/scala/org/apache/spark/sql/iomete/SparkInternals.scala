@@ -74,6 +74,9 @@ object SparkInternals {
   /** Whether a configuration holds these settings, and no other; copies nothing. */
   def holds(conf: SQLConf, settings: JMap[String, String]): Boolean = conf.settings == settings
 
+  /** The settings of the Spark application, of which each new session gets a copy. */
+  def startedWith(session: SparkSession): Map[String, String] = session.sparkContext.conf.getAll.toMap
+
   /** What this thread hands to the tasks of its jobs, where settings of the session are among them. */
   def localProperties(session: SparkSession): Map[String, String] =
     session.sparkContext.getLocalProperties.asScala.toMap
