@@ -4,52 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iomete.governance.answers.considering import NOT_NOW, Considering
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
-from iomete.governance.documents import PolicyType, Priority
+from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Said
-from iomete.governance.evaluator.matching import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from iomete.governance.answers.reach import Reach
-    from iomete.governance.evaluator import Access, CompiledPolicy, Evaluator, Subject
+    from iomete.governance.evaluator import Access, CompiledPolicy, Subject
     from iomete.governance.evaluator.policies import Item
     from iomete.governance.evaluator.resource_names import Parts
     from iomete.governance.evaluator.tags import CarriedTag
 
 
-class ConsideredPolicies:
-    """Tells which policies are asked about a resource, the one that decides first.
-
-    Args:
-        evaluator: What decides.
-        asleep: Policies that aren't in force at its moment.
-        reach: How policies come to be for a principal, and on a resource.
-    """
-
-    def __init__(
-        self, evaluator: Evaluator, asleep: Sequence[CompiledPolicy], reach: Reach
-    ) -> None:
-        self._evaluator = evaluator
-        self._asleep = asleep
-        self._reach = reach
+class ConsideredPolicies(Considering):
+    """Tells which access policies are asked about a resource, the one that decides first."""
 
     def on(
         self, subject: Subject, action: str, parts: Parts, found: Access
     ) -> tuple[ConsideredPolicy, ...]:
         """Return those that are on a resource, of which `found` was decided."""
-        evaluator = self._evaluator
-        owner = evaluator.owner_of(parts)
-        tags = evaluator.tags.of(parts)
-        kind = PolicyType.ACCESS
-        policies = {
-            policy.id: policy
-            for policy, _ in (
-                *evaluator.on_tags(kind, tags),
-                *evaluator.on_resource(kind, subject, parts, owner, below=False),
-            )
-        }
+        owner = self._evaluator.owner_of(parts)
+        tags = self._evaluator.tags.of(parts)
+        policies = self._awake_on(PolicyType.ACCESS, subject, parts, owner)
         if found.policy is not None:  # a denial that stops above the resource
             policies.setdefault(found.policy.id, found.policy)
         considered = [
@@ -94,17 +72,12 @@ class ConsideredPolicies:
         tags: Sequence[CarriedTag],
     ) -> ConsideredPolicy:
         said = policy.says(action, subject, owner)
-        outcome, why = self._outcome(policy, said, subject, action, owner, found)
-        item = _item(policy, said, action, subject, owner)
-        return ConsideredPolicy(
-            id=policy.id,
-            name=policy.name,
-            says="" if said is Said.NOTHING else str(said),
-            priority=Priority(policy.priority).name.lower(),
-            outcome=outcome,
-            why=why,
-            through=() if item is None else self._reach.way(item, subject, owner),
-            tags=self._reach.tag_paths(policy, tags),
+        return self._told(
+            policy,
+            "" if said is Said.NOTHING else str(said),
+            self._outcome(policy, said, subject, action, owner, found),
+            to=(_item(policy, said, action, subject, owner), subject, owner),
+            tags=tags,
         )
 
     def _outcome(
@@ -143,27 +116,11 @@ class ConsideredPolicies:
         owner: str | None,
         tags: Sequence[CarriedTag],
     ) -> list[ConsideredPolicy]:
-        asked = Asked(user=subject.name, owner=owner)
-        carried = {tag.tag for tag in tags}
-        considered = []
-        for policy in self._asleep:
-            is_on = policy.match(parts, asked).covers or any(
-                policy.is_on_tag(tag) for tag in carried
-            )
-            said = policy.says(action, subject, owner)
-            if policy.kind is PolicyType.ACCESS and is_on and said is not Said.NOTHING:
-                considered.append(
-                    ConsideredPolicy(
-                        id=policy.id,
-                        name=policy.name,
-                        says=str(said),
-                        priority=Priority(policy.priority).name.lower(),
-                        outcome=Outcome.NOT_IN_FORCE,
-                        why="its validity schedule excludes this time",
-                        tags=self._reach.tag_paths(policy, tags),
-                    )
-                )
-        return considered
+        return [
+            self._told(policy, str(said), (Outcome.NOT_IN_FORCE, NOT_NOW), tags=tags)
+            for policy in self._asleep_on(PolicyType.ACCESS, subject, parts, owner)
+            if (said := policy.says(action, subject, owner)) is not Said.NOTHING
+        ]
 
 
 def _item(

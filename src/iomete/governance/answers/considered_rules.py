@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iomete.governance.answers.considering import NOT_NOW, Considering
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
-from iomete.governance.documents import PolicyType, Priority
+from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Rule
-from iomete.governance.evaluator.matching import Asked
 from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from iomete.governance.answers.reach import Reach
-    from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
+    from iomete.governance.evaluator import CompiledPolicy, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
 _SAYS = {PolicyType.MASK: "masks", PolicyType.ROW_FILTER: "filters"}
 
 
-class ConsideredRules:
-    """Tells which masks and row filters are asked, those that count first.
-
-    Args:
-        evaluator: What decides.
-        asleep: Policies that aren't in force at its moment.
-        reach: How policies come to be for a principal, and on a resource.
-    """
-
-    def __init__(
-        self, evaluator: Evaluator, asleep: Sequence[CompiledPolicy], reach: Reach
-    ) -> None:
-        self._evaluator = evaluator
-        self._asleep = asleep
-        self._reach = reach
+class ConsideredRules(Considering):
+    """Tells which masks and row filters are asked, those that count first."""
 
     def on(
         self, subject: Subject, table: Parts, columns: Iterable[str]
@@ -54,49 +40,30 @@ class ConsideredRules:
         find = evaluator.mask if kind is PolicyType.MASK else evaluator.row_filter
         counting = find(subject, parts)
         owner = evaluator.owner_of(parts)
-        tags = evaluator.tags.of(parts)
-        policies = {
-            policy.id: policy
-            for policy, _ in (
-                *evaluator.on_tags(kind, tags),
-                *evaluator.on_resource(kind, subject, parts, owner, below=False),
-            )
-        }
         found = [
             self._considered(
-                policy, subject, parts, *self._outcome(policy, subject, owner, counting)
+                policy, subject, parts, self._outcome(policy, subject, owner, counting)
             )
-            for policy in policies.values()
+            for policy in self._awake_on(kind, subject, parts, owner).values()
         ]
-        asked = Asked(user=subject.name, owner=owner)
-        for policy in self._asleep:
-            is_on = policy.match(parts, asked).covers or any(
-                policy.is_on_tag(carried.tag) for carried in tags
-            )
-            if policy.kind is kind and is_on and policy.item_for(subject, owner) is not None:
-                why = "its validity schedule excludes this time"
-                found.append(self._considered(policy, subject, parts, Outcome.NOT_IN_FORCE, why))
+        found += [
+            self._considered(policy, subject, parts, (Outcome.NOT_IN_FORCE, NOT_NOW))
+            for policy in self._asleep_on(kind, subject, parts, owner)
+            if policy.item_for(subject, owner) is not None
+        ]
         return found
 
     def _considered(
-        self,
-        policy: CompiledPolicy,
-        subject: Subject,
-        parts: Parts,
-        outcome: Outcome,
-        why: str,
+        self, policy: CompiledPolicy, subject: Subject, parts: Parts, outcome: tuple[Outcome, str]
     ) -> ConsideredPolicy:
         owner = self._evaluator.owner_of(parts)
         item = policy.item_for(subject, owner)
-        return ConsideredPolicy(
-            id=policy.id,
-            name=policy.name,
-            says="" if item is None else _SAYS[policy.kind],
-            priority=Priority(policy.priority).name.lower(),
-            outcome=outcome,
-            why=why,
-            through=() if item is None else self._reach.way(item, subject, owner),
-            tags=self._reach.tag_paths(policy, self._evaluator.tags.of(parts)),
+        return self._told(
+            policy,
+            "" if item is None else _SAYS[policy.kind],
+            outcome,
+            to=(item, subject, owner),
+            tags=self._evaluator.tags.of(parts),
         )
 
     def _outcome(
