@@ -9,7 +9,6 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession, Strategy}
 import org.apache.spark.sql.execution.SparkPlan
-import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.iomete.SparkInternals
 
 /** Whose Spark session it is.
@@ -114,13 +113,6 @@ private[identity] final class BoundPrincipal(
 
 /** The settings that a session was bound with. */
 final class BoundSettings(val bound: Map[String, String]) {
-
-  /** These settings, and no others; nobody changes them. */
-  lazy val conf: SQLConf = {
-    val conf = new SQLConf
-    bound.foreach { case (key, value) => conf.setConfString(key, value) }
-    conf
-  }
 
   @volatile private var passed: JMap[String, String] = bound.asJava
 

@@ -1,9 +1,7 @@
 package io.iomete.spark.governance.plan
 
-import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.commands.OverriddenFunctions
 import io.iomete.spark.governance.{Governing, ReadAudit}
-import io.iomete.spark.identity.PrincipalBinding
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
@@ -62,12 +60,16 @@ final class ViewBodies(session: SparkSession) {
     AnalysisContext.withAnalysisContext(view)(SparkInternals.inSameContext(analyser, body))
   }
 
-  /** With the settings that the session was bound with: a text means the same for whoever reads it. Of
-    * Iceberg's views none are kept, as Spark keeps those with which a view of its own was made.
+  /** With the settings of the application: a text means the same for whoever reads it, and a server's client
+    * opens a session with settings of its own. Of Iceberg's views none are kept, as Spark keeps those with
+    * which a view of its own was made.
     */
   private def asInAnySession[T](body: => T): T = {
-    val settings = PrincipalBinding.settingsOf(session).getOrElse(throw IometeErrors.noPrincipal())
-    SQLConf.withExistingConf(settings.conf)(body)
+    val conf = new SQLConf
+    SparkInternals.startedWith(session.asInstanceOf[ClassicSession]).foreach { case (key, value) =>
+      conf.setConfString(key, value)
+    }
+    SQLConf.withExistingConf(conf)(body)
   }
 
   def marked(body: LogicalPlan): LogicalPlan = body match {
