@@ -3,9 +3,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from support import postgres, seaweed
+
+# The same examples each time, so that a failure is of the change at hand; `make fuzz` draws others.
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+if "FUZZ_EXAMPLES" not in os.environ:
+    hypothesis.settings.load_profile("same")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

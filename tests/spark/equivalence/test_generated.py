@@ -10,13 +10,7 @@ from support.tpch.judging import judge
 from support.tpch.statements import Statement, statements
 from support.tpch.world import World
 
-# The same ones each time, so that a failure is of the change at hand; `make fuzz` draws others.
-SETTINGS = settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+SETTINGS = settings(suppress_health_check=list(HealthCheck))
 
 
 @settings(SETTINGS, max_examples=60)

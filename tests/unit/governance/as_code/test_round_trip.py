@@ -61,7 +61,8 @@ MASKS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.integers(-38, 38).map(lambda n: {"mask": "round", "digits": n}),
     st.one_of(
         TEXTS.filter(lambda t: "{" not in t and "$" not in t),
-        st.just(""), st.integers(), st.booleans(), st.floats(allow_nan=False),
+        st.just(""), st.integers(), st.booleans(),
+        st.floats(allow_nan=False, allow_infinity=False),
     ).map(lambda v: {"mask": "constant", "value": v}),
     TEXTS.filter(lambda t: bool(t.strip()) and "{" not in t and "$" not in t).map(
         lambda t: {"mask": "custom", "expression": f"concat({{col}}, '{t}')"}
