@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
+from iomete.governance.answers.policy_ids import policies_text
 from iomete.governance.asked_resources import PATH_ACTIONS, TABLE_PARTS, as_named
 from iomete.names import as_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from iomete.governance.answers import Explainer, Explanation
     from iomete.governance.audit.trail import AuditEvent
@@ -69,7 +70,7 @@ def differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool)
 
 def _differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> Iterator[str]:
     if found.verdict != event.verdict:
-        by = f" by {_ids(event.policies)}" if event.policies else ""
+        by = f" by {policies_text(event.policies)}" if event.policies else ""
         yield f"it was {event.verdict}{by}, and would be {found.verdict}"
     if event.verdict is Verdict.DENIED or event.action != "select":
         return
@@ -77,14 +78,15 @@ def _differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool
         deciding = set(found.deciding)
         recorded = set(event.policies)
         if deciding != recorded if has_all_columns else not deciding <= recorded:
-            yield f"{_ids(recorded)} decided, and {_ids(deciding)} would"
+            yield f"{policies_text(recorded)} decided, and {policies_text(deciding)} would"
         masks = _masks(found, event)
         recorded_masks = {name: _plain(mask) for name, mask in event.masks.items()}
         if masks != recorded_masks and (has_all_columns or event.columns is not None):
             yield f"masked were {_words(recorded_masks)}, and would be {_words(masks)}"
     filters = () if found.filter is None else (found.filter.policy,)
     if set(filters) != set(event.filters) and found.verdict == event.verdict:
-        yield f"rows were filtered by {_ids(event.filters)}, and would be by {_ids(filters)}"
+        was, now = policies_text(event.filters), policies_text(filters)
+        yield f"rows were filtered by {was}, and would be by {now}"
 
 
 def _masks(found: Explanation, event: AuditEvent) -> dict[str, str]:
@@ -102,13 +104,6 @@ def _masks(found: Explanation, event: AuditEvent) -> dict[str, str]:
 def _plain(mask: str) -> str:
     """Return a mask type without the four characters that some have in their names."""
     return mask.removesuffix("_4")
-
-
-def _ids(policies: Iterable[int]) -> str:
-    listed = [str(policy) for policy in sorted(policies)]
-    if not listed:
-        return "no policy"
-    return f"policy {listed[0]}" if len(listed) == 1 else f"policies {', '.join(listed)}"
 
 
 def _words(masks: Mapping[str, str]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
 from iomete.errors import ConfigurationError
-from iomete.governance.answers.drafted_policies import FIRST_DRAFTED_ID
 from iomete.governance.answers.effects import EffectKind
+from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID, id_text
 from iomete.governance.as_code.plan import Effect, PlannedAction
 from iomete.governance.asked_resources import TABLE_PARTS, is_path
 from iomete.governance.masks import Mask
@@ -197,8 +198,9 @@ class PlannedAnswer:
         """Why, in words."""
         text = self.explanation.reason
         for policy_id, name in self._names.items():
-            text = text.replace(f"{policy_id} `{name}`", f"`{name}`")
-            text = text.replace(str(policy_id), f"`{name}`")
+            named = f"`{name}`"
+            called = rf"(?<= ){id_text(policy_id)}\b( {re.escape(named)})?"
+            text = re.sub(called, named.replace("\\", r"\\"), text)
         return text
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,9 @@ from iomete.errors import (
 )
 from iomete.governance import Policies
 from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
+from iomete.governance.answers.findings import find_findings
 from iomete.governance.audit.trail import AuditEvent
+from iomete.governance.evaluator import PolicyBook
 from iomete.governance.known_tables import KnownTables
 from support.governed_world import World
 
@@ -470,6 +473,24 @@ def test_what_holds_at_times_is_not_redundant_itself(world: World) -> None:
     world.policies.grant("select", on=CUSTOMERS, to="bob", name="a")
     world.policies.grant("select", on=CUSTOMERS, to="bob", name="b", valid_until="2090-01-01")
     assert FindingKind.REDUNDANT not in found_kinds(world)
+
+
+def test_what_a_tag_with_a_schedule_decides_makes_nothing_redundant(world: World) -> None:
+    world.tags.attach("PII.EMAIL", CUSTOMERS)
+    world.policies.grant("select", on_tag="PII.EMAIL", to="bob", name="tagged")
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="own")
+    contents = world.policies.evaluator().contents
+    (attachment,) = contents.attachments
+    schedule = {"startTime": "2020/01/01 00:00:00", "endTime": "2090/01/01 00:00:00"}
+    tables, now = world.tables, datetime.now(UTC)
+    for schedules, redundant in (((), {"own"}), ((schedule,), set())):
+        held = replace(contents, attachments=(replace(attachment, schedules=schedules),))
+        found = find_findings(PolicyBook(held), tables, now)
+        assert {f.subject for f in found if f.kind is FindingKind.REDUNDANT} == redundant
+    over = schedule | {"endTime": "2021/01/01 00:00:00"}
+    held = replace(contents, attachments=(replace(attachment, schedules=(over,)),))
+    found = find_findings(PolicyBook(held), tables, now)
+    assert not {f.subject for f in found if f.kind is FindingKind.UNUSED}
 
 
 def test_what_is_on_patterns_is_neither_redundant_nor_shadowed(world: World) -> None:
@@ -1052,6 +1073,30 @@ def test_what_begins_or_ends_later_is_told(world: World) -> None:
     )
 
 
+def test_what_holds_later_for_who_moves_is_told(world: World) -> None:
+    later = {"valid_from": "2090-01-01"}
+    world.policies.grant("select", on=ORDERS, to="group:analysts", name="for analysts", **later)
+    world.policies.grant("select", on_tag="PII.EMAIL", to="bob", name="by tag", **later)
+    draft = world.policies.draft().add_to_group("analysts", "carol")
+    told = "it is in force from 2090-01-01 00:00:00 UTC"
+    assert world.policies.simulate(draft).unjudged == (
+        f"policy `for analysts`, for who moves: {told}",
+    )
+    draft = world.policies.draft().attach("PII.EMAIL", CUSTOMERS)
+    assert world.policies.simulate(draft).unjudged == (f"policy `by tag`, by its tags: {told}",)
+
+
+def test_a_drafted_policy_is_called_a_draft(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob", name="given")
+    draft = world.policies.draft().deny("select", on=CUSTOMERS, to="bob", name="taken")
+    found = world.policies.explain("bob", "select", f"{CUSTOMERS}.id", after=draft)
+    assert "policy draft 1 `taken` denies it" in found.reason
+    assert "policy draft 1 denies it, which beats a grant" in found.text
+    assert str(1 << 60) not in found.text
+    whole = world.policies.explain("bob", "select", CUSTOMERS, after=draft)
+    assert str(1 << 60) not in whole.text
+
+
 def test_what_recurs_is_told(world: World) -> None:
     schedule = {"startTime": "2020/01/01 00:00:00", "endTime": "2090/01/01 00:00:00"} | {
         "recurrences": [
@@ -1124,6 +1169,27 @@ def test_whom_a_name_is_filled_in_for_is_found(
     draft = world.policies.draft().grant("insert", on=pattern, to="everyone", future=True)
     gained = {users for users, _, resource in gains(world, draft) if resource == table}
     assert gained == ({(expected,)} if expected else set())
+
+
+@pytest.mark.parametrize("column", ["{USER}", "{USER}_note", "*_{USER}", "{OWNER}"])
+def test_columns_that_are_named_by_who_asks_tell_users_apart(world: World, column: str) -> None:
+    names = ["alice", "bob", "alice_note", "my_bob", "carol", "id"]
+    world.tables.tables = {"lake.n.t": dict.fromkeys(names, "int")}
+    world.owners.set_owner("lake.n.t", "carol")
+    draft = world.policies.draft()
+    draft.grant("select", on="lake.n.t", columns=column, to="everyone", future=True)
+    expected = {
+        "{USER}": {("alice", "alice"), ("bob", "bob"), ("carol", "carol")},
+        "{USER}_note": {("alice", "alice_note")},
+        "*_{USER}": {("bob", "my_bob")},
+        "{OWNER}": {(name, "carol") for name in ("alice", "bob", "carol")},
+    }[column]
+    gained = {
+        (name, resource.rpartition(".")[2])
+        for users, _, resource in gains(world, draft)
+        for name in users
+    }
+    assert gained == expected
 
 
 # --- names and paths ------------------------------------------------------------------------------

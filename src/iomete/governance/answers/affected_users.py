@@ -54,15 +54,23 @@ class AffectedUsers:
         return affected
 
     def told_apart_by(
-        self, policies: Sequence[CompiledPolicy], table: Parts, owners: Sequence[str | None]
+        self,
+        policies: Sequence[CompiledPolicy],
+        table: Parts,
+        columns: Sequence[str],
+        owners: Sequence[str | None],
     ) -> list[int]:
-        """Return the sets of users that policies on a table tell apart."""
+        """Return the sets of users that policies on a table and its columns tell apart."""
         unique = {id(policy): policy for policy in policies}.values()
         keys = keys_named(unique)
         sets = [audience.having(key) for audience in (self.was, self.now) for key in keys]
         sets += [self.was.admins, self.now.admins, self.was.everyone, self.now.everyone]
         sets += [self.was.bit_of(owner) for owner in owners if owner is not None]
         sets += self.filled_in(policies, table, owners)
+        for policy in unique:
+            if policy.fills_columns:
+                for owner in dict.fromkeys(owners):
+                    sets += self.was.matching_columns(policy, table, columns, owner)
         return list(dict.fromkeys(sets))
 
     def filled_in(

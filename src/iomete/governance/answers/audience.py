@@ -82,7 +82,7 @@ class Audience:
         return found
 
     def matching(self, policy: CompiledPolicy, parts: Parts, owner: str | None) -> list[int]:
-        """Return for whom what a policy is on names a resource, if it fills in names: one set each.
+        """Return for whom what a policy is on names a table, if it fills in names: one set each.
 
         Columns are left out. Tables for which these are the same are on the same for everybody.
         """
@@ -90,6 +90,17 @@ class Audience:
             self._matching(list(zip(one.levels[:_TABLE_PARTS], parts, strict=False)), owner)
             for one in policy.resources
             if one.fills_names
+        ]
+
+    def matching_columns(
+        self, policy: CompiledPolicy, table: Parts, columns: Sequence[str], owner: str | None
+    ) -> list[int]:
+        """Return for whom what a policy is on names columns, if it fills in theirs: a set each."""
+        return [
+            self._matching(list(zip(one.levels, (*table, column), strict=False)), owner)
+            for one in policy.resources
+            if any(values.depends_on_asker for values in one.levels[_TABLE_PARTS:])
+            for column in columns
         ]
 
     def _matching(self, levels: Sequence[tuple[Values, str]], owner: str | None) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.answers.considering import NOT_NOW, Considering
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
+from iomete.governance.answers.policy_ids import id_text
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Said
 
@@ -101,12 +102,18 @@ class ConsideredPolicies(Considering):
             )
             return Outcome.DECIDES, f"it {said} `{action}` to {whom}"
         if said is found.said:
-            return Outcome.AGREES, f"it says the same as policy {winner.id}, which is asked first"
+            return (
+                Outcome.AGREES,
+                f"it says the same as policy {id_text(winner.id)}, which is asked first",
+            )
         if winner.priority > policy.priority:
-            return Outcome.LOSES, f"policy {winner.id} has priority override, and is asked first"
+            return (
+                Outcome.LOSES,
+                f"policy {id_text(winner.id)} has priority override, and is asked first",
+            )
         if found.is_denied:
-            return Outcome.LOSES, f"policy {winner.id} denies it, which beats a grant"
-        return Outcome.LOSES, f"policy {winner.id} is asked first"
+            return Outcome.LOSES, f"policy {id_text(winner.id)} denies it, which beats a grant"
+        return Outcome.LOSES, f"policy {id_text(winner.id)} is asked first"
 
     def _not_in_force(
         self,

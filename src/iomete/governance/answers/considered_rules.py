@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.answers.considering import NOT_NOW, Considering
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
+from iomete.governance.answers.policy_ids import id_text
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Rule
 from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
@@ -77,12 +78,18 @@ class ConsideredRules(Considering):
             whom = self._reach.whom(item, subject, owner)
             return Outcome.DECIDES, f"{_shown(Rule(policy, item))} to {whom}"
         if (item.mask, item.value) == (counting.item.mask, counting.item.value):
-            return Outcome.AGREES, f"it says the same as policy {winner.id}, which is asked first"
+            return (
+                Outcome.AGREES,
+                f"it says the same as policy {id_text(winner.id)}, which is asked first",
+            )
         if winner.priority > policy.priority:
-            return Outcome.LOSES, f"policy {winner.id} has priority override, and is asked first"
+            return (
+                Outcome.LOSES,
+                f"policy {id_text(winner.id)} has priority override, and is asked first",
+            )
         if winner.is_tagged and not policy.is_tagged:
-            return Outcome.LOSES, f"policy {winner.id} is on a tag, and is asked first"
-        return Outcome.LOSES, f"policy {winner.id} is asked first"
+            return Outcome.LOSES, f"policy {id_text(winner.id)} is on a tag, and is asked first"
+        return Outcome.LOSES, f"policy {id_text(winner.id)} is asked first"
 
 
 def _shown(rule: Rule) -> str:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from iomete.errors import AlreadyExistsError, PolicyNotFoundError
+from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID
 from iomete.governance.documents import TAG_SERVICE
 
 if TYPE_CHECKING:
     from iomete.governance.documents import Document
     from iomete.governance.evaluator import Contents
-
-FIRST_DRAFTED_ID = 1 << 60
-"""Ids of drafted policies are from here on: the store gives out none of them."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iomete.access import Verdict
+from iomete.governance.answers.policy_ids import id_text, policies_text
 from iomete.governance.evaluator import Access, Said
 
 
@@ -67,7 +68,7 @@ class ConsideredPolicy:
         return self.says == Said.GRANTS
 
     def __str__(self) -> str:
-        return f"policy {self.id} `{self.name}` {self.outcome}: {self.why}"
+        return f"policy {id_text(self.id)} `{self.name}` {self.outcome}: {self.why}"
 
 
 def by_outcome(policy: ConsideredPolicy) -> int:
@@ -152,7 +153,7 @@ class Explanation:
             lines.append(f"  rows: {self.filter.expression} by policy {_named(self.filter)}")
         for column in self.columns:
             shown = f", masked: {column.mask.expression}" if column.mask else ""
-            by = "" if column.policy is None else f" by policy {column.policy}"
+            by = "" if column.policy is None else f" by {policies_text([column.policy])}"
             lines.append(f"  column `{column.column}`: {column.verdict}{by}{shown}")
         lines += [f"  {policy}" for policy in self.policies]
         return "\n".join(lines)
@@ -162,7 +163,7 @@ class Explanation:
 
 
 def _named(shown: ShownAs) -> str:
-    return f"{shown.policy} `{shown.name}`"
+    return f"{id_text(shown.policy)} `{shown.name}`"
 
 
 def verdict_of(found: Access) -> Verdict:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience
 from iomete.governance.answers.columns import column_of, seen_by
+from iomete.governance.answers.policy_ids import policies_text
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
@@ -104,7 +105,7 @@ class _Raw:
 class _Uses:
     """What became of a policy wherever it is on something that exists.
 
-    What a policy with a schedule is asked before counts as decided by it: it does, or will.
+    What a policy that holds at times is asked before counts as decided by it: it does, or will.
     """
 
     def __init__(self) -> None:
@@ -113,8 +114,8 @@ class _Uses:
         self.agreeing: set[int] = set()
         self.beating: set[int] = set()
 
-    def lose_to(self, policy: CompiledPolicy, *, agrees: bool) -> None:
-        if policy.schedules:
+    def lose_to(self, policy: CompiledPolicy, *, agrees: bool, at_times: bool) -> None:
+        if at_times:
             self.decides = True
         else:
             (self.agreeing if agrees else self.beating).add(policy.id)
@@ -130,6 +131,7 @@ class _Inspection:
         self._evaluator = book.at(moment)
         self._metadata = metadata
         self._audience = Audience(book.contents)
+        self._tags_at_times = {one.tag for one in book.contents.attachments if one.schedules}
         self._uses: dict[int, _Uses] = defaultdict(_Uses)
         self._unmasked: list[Finding] = []
         self._judged: dict[tuple[object, ...], list[_Raw]] = {}
@@ -156,7 +158,7 @@ class _Inspection:
         if any(policy.fills_columns for policy in filling):
             key = (*key, table)
         if key not in self._judged:
-            parts = parts_of_audience(evaluator, self._audience, about, table)
+            parts = parts_of_audience(evaluator, self._audience, about, table, columns)
             for users in parts:
                 self._judge(self._audience.first(users), table, columns)
             self._judged[key] = list(self._read_raw(about, table, columns, parts))
@@ -184,7 +186,7 @@ class _Inspection:
                 said = policy.says(action, subject, owner)
                 if policy is not found.policy and said is not said.NOTHING:
                     agrees = said is found.said
-                    self._uses[policy.id].lose_to(found.policy, agrees=agrees)
+                    self._lose(policy, found.policy, agrees=agrees)
         for kind, places in (
             (PolicyType.MASK, [(*table, real(column)) for column in columns]),
             (PolicyType.ROW_FILTER, [table]),
@@ -210,7 +212,15 @@ class _Inspection:
             if policy is rule.policy or item is None:
                 continue
             same = (item.mask, item.value) == (rule.item.mask, rule.item.value)
-            self._uses[policy.id].lose_to(rule.policy, agrees=same)
+            self._lose(policy, rule.policy, agrees=same)
+
+    def _lose(self, policy: CompiledPolicy, winner: CompiledPolicy, *, agrees: bool) -> None:
+        at_times = self._holds_at_times(winner)
+        self._uses[policy.id].lose_to(winner, agrees=agrees, at_times=at_times)
+
+    def _holds_at_times(self, policy: CompiledPolicy) -> bool:
+        """Tell whether a policy, or a tag that it is on, has a schedule."""
+        return bool(policy.schedules) or any(map(policy.is_on_tag, self._tags_at_times))
 
     def _read_raw(
         self, about: AboutTable, table: Parts, columns: Sequence[str], parts: Sequence[int]
@@ -258,7 +268,7 @@ class _Inspection:
             what = f"columns of it as they are: {', '.join(raw.columns[:_NAMED_COLUMNS])}"
             what += ", …" if len(raw.columns) > _NAMED_COLUMNS else ""
         ids = tuple(sorted(raw.excepting))
-        by = f" (excepted by policy {', '.join(map(str, ids))})" if ids else ""
+        by = f" (excepted by {policies_text(ids)})" if ids else ""
         return Finding(
             kind=FindingKind.UNMASKED_TAG,
             subject=name,
@@ -290,7 +300,7 @@ class _Inspection:
             return "no enabled user is meant by it"
         is_on_paths = any(one.path for one in policy.resources)
         is_above = any(0 < len(one.levels) < 3 for one in policy.resources)
-        is_asleep = policy not in self._evaluator.policies
+        is_asleep = policy not in self._evaluator.policies or self._holds_at_times(policy)
         if is_on_paths or is_above or is_asleep or self._uses[policy.id].is_on_something:
             return None
         if not self._knows_all_tables:
@@ -299,17 +309,18 @@ class _Inspection:
 
     def _of_uses(self, policy: CompiledPolicy) -> Iterator[Finding]:
         uses = self._uses[policy.id]
-        if uses.decides or policy.schedules or _reaches_further(policy):
+        if uses.decides or self._holds_at_times(policy) or _reaches_further(policy):
             return
         if not (uses.beating or uses.agreeing):
             return
         others = tuple(sorted(uses.beating | uses.agreeing))
-        by = ", ".join(map(str, others))
+        by = policies_text(others)
         if uses.agreeing:
-            message = f"nothing would change without it, for policies {by}"
+            message = f"nothing would change without it, for {by}"
             yield self._finding(FindingKind.REDUNDANT, policy, message, others)
         else:
-            message = f"it never counts: policies {by} are stronger wherever it is"
+            verb = "is" if len(others) == 1 else "are"
+            message = f"it never counts: {by} {verb} stronger wherever it is"
             yield self._finding(FindingKind.SHADOWED, policy, message, others)
 
     @staticmethod

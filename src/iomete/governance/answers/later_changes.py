@@ -1,4 +1,8 @@
-"""What a change of policies does at other times than the one that it is judged for."""
+"""What a change of policies, tags or memberships does at other times than the one it is judged for.
+
+Policies that differ are told, and those that hold at times and are for groups and roles that users
+join or leave, or on tags that are attached or detached.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from iomete.governance.evaluator import CompiledPolicy, PolicyBook
+    from iomete.governance.evaluator import CompiledPolicy, Contents, PolicyBook
 
 
 def later_changes(before: PolicyBook, after: PolicyBook, moment: datetime) -> Iterator[str]:
@@ -20,14 +24,34 @@ def later_changes(before: PolicyBook, after: PolicyBook, moment: datetime) -> It
     """
     was = {policy.id: policy for policy in before.policies}
     now = {policy.id: policy for policy in after.policies}
+    moved = _keys_of_moved(before.contents, after.contents)
+    tags = _moved_tags(before.contents, after.contents)
     for policy_id in sorted(was.keys() | now.keys()):
         old, new = was.get(policy_id), now.get(policy_id)
         if old is not None and new is not None and old.document == new.document:
+            if new.keys & moved:
+                yield from (f"policy `{new.name}`, for who moves: {w}" for w in _when(new, moment))
+            elif any(map(new.is_on_tag, tags)):
+                yield from (f"policy `{new.name}`, by its tags: {w}" for w in _when(new, moment))
             continue
         if old is not None and (new is None or old.schedules != new.schedules):
             yield from (f"policy `{old.name}` as it was: {when}" for when in _when(old, moment))
         if new is not None:
             yield from (f"policy `{new.name}`: {when}" for when in _when(new, moment))
+
+
+def _keys_of_moved(before: Contents, after: Contents) -> set[str]:
+    """Return the groups and roles that users are in who weren't, or are no longer."""
+    if before.memberships is after.memberships:
+        return set()
+    was, now = before.memberships, after.memberships
+    return {key for name in before.users for key in was.keys_of(name) ^ now.keys_of(name)}
+
+
+def _moved_tags(before: Contents, after: Contents) -> set[str]:
+    """Return the tags that are attached to something they weren't on, or are no longer."""
+    was, now = ({str(one): one.tag for one in side.attachments} for side in (before, after))
+    return {(was | now)[key] for key in was.keys() ^ now.keys()}
 
 
 def _when(policy: CompiledPolicy, moment: datetime) -> Iterator[str]:

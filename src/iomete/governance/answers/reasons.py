@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
 from iomete.governance.answers.columns import OTHER_COLUMNS
+from iomete.governance.answers.policy_ids import policies_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from iomete.governance.answers.explanation import ColumnSeen, ConsideredPolicy
     from iomete.governance.evaluator import Access, Subject
@@ -27,7 +28,7 @@ def reason(
     start = f"`{subject.name}` {may} {action} `{resource}`"
     if found.policy is None:
         return f"{start}: no policy grants it."
-    by = f"policy {found.policy.id} `{found.policy.name}`"
+    by = f"{policies_text([found.policy.id])} `{found.policy.name}`"
     where = " on what holds it" if is_above and found.is_denied else ""
     return f"{start}: {by} {found.said} it{where}."
 
@@ -47,7 +48,8 @@ def reason_of_table(
     denying = {
         column.policy for column in seen if column.mask and column.policy == column.mask.policy
     }
-    granting = {column.policy for column in visible} - {None} - denying
+    deciding = (column.policy for column in visible)
+    granting = {one for one in deciding if one is not None} - denying
     hidden = [_hidden(column) for column in seen if column.verdict is Verdict.DENIED]
     masked = [column.column for column in visible if column.mask]
     start = f"`{subject.name}` may select"
@@ -55,18 +57,13 @@ def reason_of_table(
         column.column for column in visible
     }:
         names = ", ".join(column.column for column in visible)
-        told = f"{start} some columns of `{name}`, by {_policies(granting)}: {names}"
+        told = f"{start} some columns of `{name}`, by {policies_text(granting)}: {names}"
     else:
-        told = f"{start} from `{name}`, by {_policies(granting)}"
+        told = f"{start} from `{name}`, by {policies_text(granting)}"
         told += f"; hidden: {', '.join(hidden)}" if hidden else ", all columns"
     return f"{told}; masked: {', '.join(masked)}." if masked else f"{told}."
 
 
 def _hidden(column: ColumnSeen) -> str:
-    by = "" if column.policy is None else f" (by policy {column.policy})"
+    by = "" if column.policy is None else f" (by {policies_text([column.policy])})"
     return f"{column.column}{by}"
-
-
-def _policies(ids: Iterable[int | None]) -> str:
-    listed = ", ".join(map(str, sorted(one for one in ids if one is not None)))
-    return f"policy {listed}" if "," not in listed else f"policies {listed}"

@@ -164,7 +164,11 @@ def columns_in_question(
 
 
 def parts_of_audience(
-    evaluator: Evaluator, audience: Audience, about: AboutTable, table: Parts
+    evaluator: Evaluator,
+    audience: Audience,
+    about: AboutTable,
+    table: Parts,
+    columns: Sequence[str],
 ) -> list[int]:
     """Return the users whom policies reach, in the parts that policies on a table tell apart."""
     return told_apart(
@@ -172,6 +176,7 @@ def parts_of_audience(
         audience.everyone,
         tuple(about.policies.values()),
         table,
+        columns,
         evaluator.owner_of(table),
     )
 

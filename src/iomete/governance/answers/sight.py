@@ -82,6 +82,7 @@ def told_apart(
     users: int,
     policies: Sequence[CompiledPolicy],
     table: Parts,
+    columns: Sequence[str],
     owner: str | None,
 ) -> list[int]:
     """Return the parts of a set of users that policies on a table tell apart.
@@ -91,6 +92,7 @@ def told_apart(
         users: The users in question.
         policies: All that can decide about the table.
         table: Catalog, namespace, table.
+        columns: Those that are asked about.
         owner: Of the table.
     """
     sets = [audience.having(key) for key in keys_named(policies)]
@@ -99,4 +101,6 @@ def told_apart(
     for policy in policies:
         if policy.fills_names:
             sets += audience.matching(policy, table, owner)
+        if policy.fills_columns:
+            sets += audience.matching_columns(policy, table, columns, owner)
     return split(users, sets)

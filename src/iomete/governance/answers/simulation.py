@@ -149,7 +149,7 @@ class _Comparison:
         actions: Sequence[str],
     ) -> list[Change]:
         found: dict[Difference, int] = defaultdict(int)
-        for users in split(affected, self._users.told_apart_by(policies, table, owners)):
+        for users in split(affected, self._users.told_apart_by(policies, table, columns, owners)):
             was = self._sight(self._before, self._users.was, users, table, columns, actions)
             now = self._sight(self._after, self._users.now, users, table, columns, actions)
             for difference in differences(was, now):
@@ -207,7 +207,7 @@ class _Comparison:
         users = self._users.moved
         for policy in changed:
             users |= self._users.was.of_policy(policy) | self._users.now.of_policy(policy)
-        parts = split(users, self._users.told_apart_by(policies, (), (None,)))
+        parts = split(users, self._users.told_apart_by(policies, (), (), (None,)))
         if any(policy.fills_names for policy in policies):
             parts = [self._users.was.bit_of(name) for name in self._users.was.members(users)]
         moved = self._users.keys_of_moved()

@@ -84,9 +84,11 @@ class Values:
         self._exact = frozenset(self._key(text) for text in plain if not is_wild(text))
         self._patterns = tuple(glob(text, folds=folds) for text in plain if is_wild(text))
         self._filled = tuple(text for text in texts if has_token(text))
-        self.plain = tuple(lower(text) for text in texts if not is_wild(text))
-        """Those without wildcards, in lower case."""
-        self.has_patterns = any(is_wild(text) and text.strip("*") for text in texts)
+        self.plain = tuple(lower(text) for text in plain if not is_wild(text))
+        """Those without wildcards and tokens, in lower case."""
+        wild = any(is_wild(text) and text.strip("*") for text in texts)
+        self.has_patterns = wild or bool(self._filled)
+        """Whether they stand for names that only what exists, or a question, knows."""
 
     @property
     def depends_on_asker(self) -> bool:
