@@ -78,6 +78,15 @@ class Tables:
         found = self.columns(".".join(table))
         return None if found is None else [name for name, _ in found]
 
+    def fields_of(self, table: Sequence[str], /) -> list[str]:
+        """Return the fields of its structs, which hold no structs themselves."""
+        return [
+            f"{name}.{field.split(':')[0]}"
+            for name, kind in self.columns(".".join(table)) or ()
+            if kind.startswith("struct<")
+            for field in kind.removeprefix("struct<").removesuffix(">").split(",")
+        ]
+
     def check_filter(self, table: str, predicate: str, /) -> str | None:
         return f"no predicate on {table}" if "(" in predicate and ")" not in predicate else None
 

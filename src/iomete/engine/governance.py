@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iomete.engine.query_errors import translate_errors
 from iomete.errors import EngineError, QueryError
-from iomete.names import quote_parts
+from iomete.names import lower, quote_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
 
     from iomete.engine.lifecycle import Engine
     from iomete.settings import AuditSettings
@@ -163,15 +164,27 @@ class TableChecks(_OfSession):
 
         Cost: metadata only.
         """
+        schema = self._schema(table)
+        if schema is None:
+            return None
+        return [(field.name, field.dataType.simpleString()) for field in schema]
+
+    def fields(self, table: str) -> list[str]:
+        """Return the paths of the fields of a table's structs, in lower case, outer ones first.
+
+        Of arrays of structs they are those of their elements. Cost: metadata only.
+        """
+        return [] if (schema := self._schema(table)) is None else list(_fields(schema))
+
+    def _schema(self, table: str) -> StructType | None:
         from pyspark.errors import AnalysisException
 
         try:
-            schema = self._spark().table(table).schema
+            return self._spark().table(table).schema
         except AnalysisException as error:
             if error.getCondition() in _MISSING:
                 return None
             raise
-        return [(field.name, field.dataType.simpleString()) for field in schema]
 
     def check_filter(self, table: str, predicate: str) -> str | None:
         """Return what is wrong with a row filter on a table, or None."""
@@ -190,3 +203,16 @@ class TableChecks(_OfSession):
     @staticmethod
     def _told(found: object) -> str | None:
         return None if found is None else str(found)
+
+
+def _fields(schema: StructType, above: str = "") -> Iterator[str]:
+    from pyspark.sql.types import ArrayType, StructType
+
+    for field in schema:
+        path, kind = above + lower(field.name), field.dataType
+        if above:
+            yield path
+        while isinstance(kind, ArrayType):
+            kind = kind.elementType
+        if isinstance(kind, StructType):
+            yield from _fields(kind, f"{path}.")

@@ -41,6 +41,9 @@ class Inventory(PolicyChecks, Protocol):
     def columns_of(self, table: Sequence[str], /) -> Sequence[str] | None:
         """Return the names of a table's columns, given by its parts; None if there is none."""
 
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case: `contact.email`."""
+
 
 class Problems:
     """What is wrong with a policy, with the place of each; raised all at once."""

@@ -39,7 +39,10 @@ def explained(
     columns = there or event.columns or ()
     if not columns:
         return explainer.explain_unknown(subject, parts), False
-    return explainer.explain(subject, action, parts, columns=columns), bool(there)
+    found = explainer.explain(
+        subject, action, parts, columns=columns, fields=lambda: checks.fields_of(as_parts(name))
+    )
+    return found, bool(there)
 
 
 def notes_on(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:

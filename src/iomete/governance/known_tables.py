@@ -57,6 +57,13 @@ class KnownTables:
         """Return the names of a table's columns, given by its parts; None if it isn't known."""
         return self._columns.get(_folded(table))
 
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case."""
+        top = {lower(name) for name in self._columns.get(_folded(table), ())}
+        return [
+            path for one in self._paths.get(_folded(table), ()) if (path := lower(one)) not in top
+        ]
+
     def list_tables(self) -> Iterable[Parts]:
         """Return the parts of the full names of all tables that are known, sorted."""
         return sorted(self._columns)
@@ -87,11 +94,18 @@ class KnownTables:
     @cached_property
     def _columns(self) -> dict[Parts, tuple[str, ...]]:
         """Columns, without fields of structs, by the parts of what policies call a table today."""
+        return {name: _top_level(paths) for name, paths in self._paths.items()}
+
+    @cached_property
+    def _paths(self) -> dict[Parts, tuple[str, ...]]:
+        """The same with fields, by their paths."""
         query = sa.select(known_tables).order_by(known_tables.c.identity, known_tables.c.since)
         with self._store.read() as connection:
             newest = {row.identity: row for row in connection.execute(query)}
         return {
-            (row.catalog, *row.namespace.split("."), row.table_name): _top_level(row.columns)
+            (row.catalog, *row.namespace.split("."), row.table_name): tuple(
+                json.loads(row.columns).values()
+            )
             for row in newest.values()
         }
 
@@ -109,8 +123,7 @@ def _folded(parts: Sequence[str]) -> Parts:
     return tuple(parts)
 
 
-def _top_level(columns: str) -> tuple[str, ...]:
+def _top_level(paths: Sequence[str]) -> tuple[str, ...]:
     """Return the columns among the paths of a table's columns and of their fields."""
-    paths = json.loads(columns).values()
     there = frozenset(paths)
     return tuple(path for path in paths if not any(one in there for one in prefixes(path)))

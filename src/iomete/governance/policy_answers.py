@@ -114,7 +114,14 @@ class PolicyAnswers(RangerExchange):
         if action == "select" and len(parts) == TABLE_PARTS and not columns:
             return explainer.explain_unknown(subject, parts)
         column = column_of(parts, resource)
-        return explainer.explain(subject, action, parts, columns=columns, column=column)
+        return explainer.explain(
+            subject,
+            action,
+            parts,
+            columns=columns,
+            column=column,
+            fields=lambda: self._checks.fields_of(as_parts(resource)),
+        )
 
     def explain_column(
         self,

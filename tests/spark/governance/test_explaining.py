@@ -73,6 +73,31 @@ def test_every_row_of_the_audit_is_explained(
 ACTIONS = {"select", "insert", "delete", "read"}
 
 
+def test_patterns_of_fields_are_told_as_they_are_shown(
+    lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer
+) -> None:
+    table, reader = f"{namespace}.orders", newcomer()
+    lake.sql(
+        f"CREATE TABLE {table} AS SELECT 1 AS id, named_struct('street', 'Elm', 'zip', '123') AS "
+        "home, array(named_struct('Code', 'ab', 'note', named_struct('text', 'cd'))) AS items"
+    )
+    with lake.policies.batch():
+        lake.policies.grant("select", on=table, to=reader)
+        lake.policies.mask(table, "home.*", "nullify", to=reader, future=True)
+        lake.policies.mask(table, "items.*e", "nullify", to=reader, future=True)
+    told = lake.policies.explain(reader, "select", table)
+    masked = {column.column for column in told.columns if column.mask}
+    assert masked == {"home.street", "home.zip", "items.code", "items.note"}
+    (right,) = (one for one in lake.policies.what_can(reader) if one.resource == table)
+    assert {name for name, mask in right.columns.items() if mask} == masked
+    (row,) = lake.as_principal(reader).sql(f"SELECT * FROM {table}").collect()
+    assert row.asDict(recursive=True) == {
+        "id": 1,
+        "home": {"street": None, "zip": None},
+        "items": [{"Code": None, "note": None}],
+    }
+
+
 def test_spark_and_python_agree_on_who_may_what(
     lake: iomete.Lakehouse, people: str, namespace: str, newcomer: Newcomer
 ) -> None:

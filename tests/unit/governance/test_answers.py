@@ -712,6 +712,25 @@ def test_a_mask_of_a_field_shows_where_columns_are_told_apart_by_patterns(world:
     ]
 
 
+@pytest.mark.parametrize("column", ["contact.*", "*.email", "contact.e?ail"])
+def test_patterns_of_fields_are_told(world: World, column: str) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    draft = world.policies.draft()
+    draft.mask(CUSTOMERS, column, "redact", to="bob", future=True)
+    masked = {effect.resource for effect in world.policies.simulate(draft).masks.examples}
+    assert f"{CUSTOMERS}.contact.email" in masked
+    assert (f"{CUSTOMERS}.contact.phone" in masked) == (column == "contact.*")
+    assert f"{CUSTOMERS}.contact" not in masked
+    explained = world.policies.explain("bob", "select", CUSTOMERS, after=draft)
+    assert {c.column for c in explained.columns if c.mask} == {
+        resource.removeprefix(f"{CUSTOMERS}.") for resource in masked
+    }
+    world.policies.mask(CUSTOMERS, column, "redact", to="bob", future=True)
+    (right,) = world.policies.what_can("bob")
+    assert right.columns["contact.email"] == "MASK"
+    assert right.columns["contact"] is None
+
+
 def test_masked_fields_show_in_tables_and_rights(world: World) -> None:
     world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
     world.policies.mask(CUSTOMERS, "contact.email", "hash", to="bob")
@@ -1216,6 +1235,7 @@ def test_tables_that_spark_has_met_are_known_by_every_spelling(world: World) -> 
         assert known.kind_of(name.split(".")) == "table"
         assert known.kind_of(name.split(".")[:2]) == "namespace"
         assert [column for column, _ in known.columns(name)] == ["id", "a.b", "contact"]
+        assert known.fields_of(name.split(".")) == ["contact.email"]
     offline = Policies(world.administration, known)
     world.policies.grant("select", on="spark_catalog.default", to="bob")
     found = offline.explain("bob", "select", "Spark_Catalog.Default.Events.`a.b`")

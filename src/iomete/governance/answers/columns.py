@@ -106,10 +106,18 @@ class AskedColumn:
     column: str | None = None
 
 
-def of_known_table(about: AboutTable, columns: Iterable[str]) -> list[AskedColumn]:
-    """Return the columns of a table, and the fields of them that policies or tags name."""
+def of_known_table(
+    about: AboutTable, columns: Iterable[str], fields: Iterable[str] = ()
+) -> list[AskedColumn]:
+    """Return the columns of a table, and the fields of them that policies or tags name.
+
+    Args:
+        about: What can decide about the table.
+        columns: All of its columns.
+        fields: The fields that patterns can stand for, by their paths.
+    """
     whole = {column.lower(): column for column in columns}
-    fields = fields_in(about.columns, whole)
+    fields = fields_in(dict.fromkeys((*about.columns, *fields)), whole)
     return [
         *(AskedColumn(shown=shown, name=name) for name, shown in whole.items()),
         *(AskedColumn(shown=field, name=field, column=column_of(field, whole)) for field in fields),

@@ -24,7 +24,7 @@ from iomete.governance.evaluator.resource_names import written
 from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from iomete.governance.answers.explanation import ConsideredPolicy
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
@@ -61,6 +61,7 @@ class Explainer:
         *,
         columns: Sequence[str] = (),
         column: str | None = None,
+        fields: Callable[[], Sequence[str]] = tuple,
     ) -> Explanation:
         """Explain whether an action is granted on a catalog, namespace, table or column.
 
@@ -70,13 +71,16 @@ class Explainer:
             parts: Of the resource, in the spelling of policies.
             columns: Those of a table that is read.
             column: The column of a struct's field, with which the field is seen.
+            fields: Gives the paths of a table's fields, for policies on patterns of them.
         """
         holder = parts[3] if column is None and len(parts) > 3 else column
         name = written(parts, holder)
         if subject.is_admin:
             return self._of_admin(subject, action, name)
         if columns and action == "select":
-            asked_for = of_known_table(self._evaluator.about(parts), columns)
+            about = self._evaluator.about(parts)
+            inside = fields() if about.has_field_patterns else ()
+            asked_for = of_known_table(about, columns, inside)
             return self._of_table(subject, parts, asked_for)
         asked = parts if column is None else (*parts[:3], column)
         is_read = action == "select" and len(parts) > 2

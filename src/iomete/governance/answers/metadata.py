@@ -19,3 +19,10 @@ class Metadata(Protocol):
 
         Asked only where policies or tags tell columns apart.
         """
+
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case: `contact.email`.
+
+        Fields of structs in arrays are named the same way. Asked only where policies or tags are on
+        patterns of them; empty if there is no such table.
+        """

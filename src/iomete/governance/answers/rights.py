@@ -155,7 +155,8 @@ def columns_in_question(
         first_steps = {one.split(".", 1)[0] for one in about.columns}
         return (*sorted({*about.columns, *first_steps}), OTHER_COLUMNS)
     columns = {lower(column): None for column in there}
-    fields = fields_in(about.columns, columns)
+    inside = metadata.fields_of(name) if about.has_field_patterns else ()
+    fields = fields_in(dict.fromkeys((*about.columns, *inside)), columns)
     if about.has_column_patterns:
         return (*columns, *fields)
     holding = {column_of(field, columns) for field in fields}

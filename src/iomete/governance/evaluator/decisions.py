@@ -86,6 +86,7 @@ class AboutTable:
 
     Tables with equal signatures are decided alike, but for owners and for names that policies fill
     in. `columns` are those that a policy or a tag names, in lower case, whether they exist or not.
+    The fields of its structs have to be known where `has_field_patterns`.
     """
 
     policies: Mapping[int, CompiledPolicy]
@@ -93,6 +94,7 @@ class AboutTable:
     tags: tuple[CarriedTag, ...]
     columns: tuple[str, ...]
     has_column_patterns: bool
+    has_field_patterns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

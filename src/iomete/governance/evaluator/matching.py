@@ -66,6 +66,7 @@ class Values:
         "_folds",
         "_patterns",
         "excludes",
+        "has_field_patterns",
         "has_patterns",
         "is_any",
         "plain",
@@ -89,6 +90,14 @@ class Values:
         wild = any(is_wild(text) and text.strip("*") for text in texts)
         self.has_patterns = wild or bool(self._filled)
         """Whether they stand for names that only what exists, or a question, knows."""
+        self.has_field_patterns = any("." in text and self._is_open(text) for text in texts)
+        """The same of fields of structs, `contact.*`, by more than their columns' names."""
+
+    def _is_open(self, text: str) -> bool:
+        whole = text.removesuffix(".*")  # that an excluded column is excluded with its fields
+        return (is_wild(text) or has_token(text)) and not (
+            self.excludes and whole != text and whole in self.texts
+        )
 
     @property
     def depends_on_asker(self) -> bool:

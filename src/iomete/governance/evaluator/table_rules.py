@@ -82,6 +82,7 @@ class TableRules:
         "columns",
         "fills_names",
         "has_column_patterns",
+        "has_field_patterns",
     )
 
     def __init__(
@@ -98,6 +99,7 @@ class TableRules:
         self._on: dict[PolicyType, list[tuple[CompiledPolicy, list[ResourceSet]]]] = {}
         self.columns: set[str] = set()
         self.has_column_patterns = tags.has_column_patterns
+        self.has_field_patterns = tags.has_column_patterns
         self.fills_names = False
         for kind, (index, _) in policies.items():
             found = self._on[kind] = []
@@ -114,6 +116,7 @@ class TableRules:
             columns = resources.levels[3]
             self.columns.update(columns.plain)
             self.has_column_patterns |= columns.has_patterns
+            self.has_field_patterns |= columns.has_field_patterns
 
     def about(self, above: Sequence[Sequence[CompiledPolicy]] = ()) -> AboutTable:
         """Return all that can decide about the table, or anything in it, for anybody.
@@ -141,6 +144,7 @@ class TableRules:
             tags=tuple(carried),
             columns=tuple(sorted(self.columns | tagged)),
             has_column_patterns=self.has_column_patterns,
+            has_field_patterns=self.has_field_patterns,
         )
 
     def ranked(self, column: str | None, action: str) -> tuple[Ranked, Ranked] | None:

@@ -35,6 +35,9 @@ class Tables:
     def columns_of(self, _table: Sequence[str]) -> list[str]:
         return list(REAL)
 
+    def fields_of(self, _table: Sequence[str]) -> list[str]:
+        return []
+
 
 def judged_one_by_one(before: Evaluator, after: Evaluator) -> dict[str, set[tuple[str, ...]]]:
     """Return gains and losses of actions, and of whole tables read, each by user and table."""
