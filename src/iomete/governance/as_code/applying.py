@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from iomete.errors import InvalidPlanError, PlanOutdatedError, PolicyFilesError
+import sqlalchemy as sa
+
+from iomete.errors import InvalidPlanError, PlanOutdatedError, PolicyFilesError, StoreError
 from iomete.governance import counters
 from iomete.governance.as_code.folder import FileProblems
 from iomete.governance.as_code.ownership import owned_by
@@ -34,9 +38,7 @@ from iomete.governance.policy_records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import sqlalchemy as sa
+    from collections.abc import Iterator, Sequence
 
     from iomete.governance.administration import Administration
     from iomete.governance.as_code.files import Declarations
@@ -127,9 +129,10 @@ class PolicyApplier:
         """Carry out a plan, in one transaction and one version of governance.
 
         Raises:
-            InvalidPlanError: It was made for another lakehouse.
+            InvalidPlanError: It was made for another lakehouse, or is about a policy twice.
             PlanOutdatedError: Something has changed since.
             PolicyFilesError: A table or column that it names doesn't exist.
+            StoreError: The metadata database doesn't take it; nothing was changed.
         """
         on = _resource(plan.project)
         with self._administration.reading("policy.apply", on):
@@ -140,12 +143,14 @@ class PolicyApplier:
                 f"The plan was made for lakehouse `{plan.lakehouse}`, and this is `{ours}`.",
                 hint="plan for this lakehouse",
             )
+        _refuse_twice(plan)
         self._check_tables(plan)
         if plan.is_empty:
             with self._administration.reading("policy.apply", on) as connection:
                 _refuse_outdated(connection, plan)
             return AppliedPlan(version=plan.version)
-        with self._administration.changing("policy.apply", on, detail=plan.project) as connection:
+        changing = self._administration.changing("policy.apply", on, detail=plan.project)
+        with _refusals_of_the_store(), changing as connection:
             _refuse_outdated(connection, plan)
             stored = [self._carry_out(connection, change, plan) for change in _in_order(plan)]
             changed = {change.name for change in plan.changes}
@@ -230,6 +235,31 @@ def _in_order(plan: PolicyPlan) -> Sequence[PlannedChange]:
 
 def _names(plan: PolicyPlan, action: PlannedAction) -> tuple[str, ...]:
     return tuple(c.name for c in (*plan.changes, *plan.adopted) if c.action is action)
+
+
+def _refuse_twice(plan: PolicyPlan) -> None:
+    """Refuse a plan that says two things of one policy, of which none could be reviewed."""
+    names = Counter(change.name for change in (*plan.changes, *plan.adopted))
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        named = ", ".join(f"`{name[:80]}`" for name in twice)
+        raise InvalidPlanError(
+            f"The plan is about a policy more than once: {named}.",
+            hint="plan again, from files that have each name once",
+        )
+
+
+@contextmanager
+def _refusals_of_the_store() -> Iterator[None]:
+    """Raise as ours what the database raises where its constraints don't allow a plan."""
+    try:
+        yield
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        detail = " ".join(str(error.orig).split())
+        raise StoreError(
+            f"The metadata database doesn't take the plan ({detail}); nothing was changed.",
+            hint="plan again, and look at what is different",
+        ) from error
 
 
 def _refuse_outdated(connection: sa.Connection, plan: PolicyPlan) -> None:

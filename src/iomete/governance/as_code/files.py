@@ -234,8 +234,9 @@ def _note_same_names(files: Sequence[_ReadFile], problems: FileProblems) -> None
     first: dict[str, str] = {}
     for file in files:
         for name, place in file.names():
-            before = first.setdefault(name, f"{file.name}:{place.line}")
-            if before != f"{file.name}:{place.line}":
+            here = f"{file.name}:{place.line}:{place.column}"  # a line may hold several
+            before = first.setdefault(name, here)
+            if before != here:
                 message = f"there is one of this name in {before}"
                 problems.add(file.name, place, f"policy `{name[:80]}`: {message}")
 

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from iomete.errors import (
     PlanOutdatedError,
     PoliciesElsewhereError,
     PolicyFilesError,
+    StoreError,
 )
 from iomete.governance import Policies, PolicyConflictWarning, Publisher, carry_out_moves
 from iomete.governance.as_code.plan import Effect, PlannedAction, PlannedChange, PolicyPlan
 from iomete.governance.ranger import OutsidePolicies
-from iomete.governance.tables import table_moves
+from iomete.governance.tables import policies, table_moves
 from iomete.settings import GovernanceSettings, RangerSettings
 from iomete.store import Store
 from support.audit import events_in
@@ -547,3 +549,27 @@ def test_what_does_not_exist_is_told_with_what_is_wrong_in_the_files(
         "11:5: policy `emails`, `to`: User `nobody` does not exist",
         "14:5: policy `mine`, `on_tag`: tag `PIII` does not exist",
     ]
+
+
+def test_a_plan_about_a_policy_twice_is_refused(world: World, write: Write) -> None:
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
+    first, _ = plan.changes
+    before = world.policies.version
+    with pytest.raises(InvalidPlanError, match="more than once: `customers`") as caught:
+        world.policies.apply(replace(plan, changes=(first, first)))
+    assert caught.value.hint
+    assert (world.policies.list(), world.policies.version) == ([], before)
+
+
+def test_what_the_database_refuses_is_told_with_a_hint(world: World, write: Write) -> None:
+    """Whoever writes into the database by hand doesn't count the version on."""
+    plan = world.policies.plan(write(CUSTOMERS_FILE))
+    by_hand = world.policies.grant("select", on="lake.sales.orders", to="bob", name="by hand")
+    with world.store.write() as connection:
+        connection.execute(sa.update(policies).values(name="emails"))
+    before = world.policies.version
+    with pytest.raises(StoreError, match="doesn't take the plan") as caught:
+        world.policies.apply(replace(plan, version=before))
+    assert caught.value.hint
+    assert [policy.id for policy in world.policies.list()] == [by_hand.id]
+    assert world.policies.version == before

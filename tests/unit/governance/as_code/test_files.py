@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 from collections.abc import Callable
@@ -103,7 +104,7 @@ def test_a_wrong_key_hides_nothing_that_is_wrong_with_others(write: Write) -> No
             "`lake.crm.*`)"
         ),
         "a.yaml:10:5: policy `b`, `colums`: there is no such key; did you mean `columns`?",
-        "a.yaml:12:5: policy `b`: there is one of this name in a.yaml:7",
+        "a.yaml:12:5: policy `b`: there is one of this name in a.yaml:7:5",
         "a.yaml:13:5: policy `b`, `grant`: `selct` is no action on tables (did you mean `select`?)",
         "a.yaml:14:5: policy `b`, `onn`: there is no such key; did you mean `on`?",
         "a.yaml:16:5: policy `b`, `to`: it is neither text nor a list of texts; put text in quotes",
@@ -218,8 +219,17 @@ def test_a_name_is_given_once_in_all_files(write: Write) -> None:
     write(GRANT, "a.yaml")
     folder = write(GRANT + GRANT.partition("\n")[2], "b.yaml")
     assert [problem.replace(f"{folder}/", "") for problem in problems(folder)] == [
-        "b.yaml:2:5: policy `customers`: there is one of this name in a.yaml:2",
-        "b.yaml:6:5: policy `customers`: there is one of this name in a.yaml:2",
+        "b.yaml:2:5: policy `customers`: there is one of this name in a.yaml:2:5",
+        "b.yaml:6:5: policy `customers`: there is one of this name in a.yaml:2:5",
+    ]
+
+
+def test_a_name_is_given_once_in_a_line(write: Write) -> None:
+    named = [
+        {"name": "a", "grant": "select", "on": on, "to": "bob"} for on in ("lake.crm", "lake.hr")
+    ]
+    assert problems(write(json.dumps({"policies": named}))) == [
+        "policies.yaml:1:81: policy `a`: there is one of this name in policies.yaml:1:16"
     ]
 
 
