@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,7 +45,12 @@ def explain(
 ) -> None:
     """Tell whether somebody may do something, and why: each policy that matters, and masks."""
     with give_policies(lake, spark=tables) as policies:
-        explained = policies.explain(principal, action, resource, future=not tables)
+        explained = policies.explain(
+            principal, action, resource, future=not policies.knows(resource)
+        )
+        unmet = policies.unmet(action, resource)
+    if unmet is not None:
+        explained = replace(explained, notes=(unmet.note,))
     _print(explained, explained.text.splitlines(), output)
 
 

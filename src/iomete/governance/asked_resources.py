@@ -102,15 +102,45 @@ def find_resource(
         NotFoundError: There is nothing of this name, and it must exist.
     """
     parts = as_parts(resource)
-    for length in range(len(parts), 2, -1):
-        if checks.kind_of(parts[:length]) == "table":
-            return _in_table(checks, parts[:length], parts[length:], future=future)
+    if table := known_table(checks, parts):
+        return _in_table(checks, table, parts[len(table) :], future=future)
     kind = checks.kind_of(parts) if len(parts) < TABLE_PARTS or not future else None
     if kind in ("catalog", "namespace"):
         return namespace_parts(parts), ()
     if future:
         return as_named(parts), ()
     raise _missing(checks, parts, step)
+
+
+def known_table(checks: Inventory, parts: Sequence[str]) -> Sequence[str]:
+    """Return the parts of the table that a name is of, or is in as a column; else none of them.
+
+    Of a nested namespace's table and a column of another the table is meant: its name is longer.
+    """
+    lengths = range(len(parts), TABLE_PARTS - 1, -1)
+    return next((parts[:n] for n in lengths if checks.kind_of(parts[:n]) == "table"), ())
+
+
+def check_column(checks: Inventory, table: Sequence[str], path: Sequence[str]) -> None:
+    """Refuse a column, or a field of a struct in one, that a table doesn't have.
+
+    Args:
+        checks: What exists.
+        table: The parts of a table that is known.
+        path: The column's name, and the names of the fields down to the one that is meant.
+
+    Raises:
+        ColumnNotFoundError: There is none.
+    """
+    names = [name for name, _ in checks.columns(quote_parts(table)) or ()]
+    if lower(path[0]) not in map(lower, names):
+        alike = nearest(path[0], names)
+        raise ColumnNotFoundError(
+            f"Table `{quote_parts(table)}` has no column `{path[0][:200]}`.",
+            hint=f"did you mean `{alike}`?" if alike else "see its columns by DESCRIBE",
+        )
+    if len(path) > 1:
+        _check_field(checks.fields_of(table), table, path)
 
 
 def refuse_ambiguous(checks: Inventory, parts: Sequence[str], step: str) -> None:
@@ -124,10 +154,7 @@ def refuse_ambiguous(checks: Inventory, parts: Sequence[str], step: str) -> None
     Raises:
         ConfigurationError: It is neither known as a table, nor as something in one.
     """
-    lengths = range(TABLE_PARTS, len(parts) + 1)
-    if len(parts) > TABLE_PARTS and not any(
-        checks.kind_of(parts[:length]) == "table" for length in lengths
-    ):
+    if len(parts) > TABLE_PARTS and not known_table(checks, parts):
         raise ConfigurationError(
             f"It isn't known whether `{quote_parts(parts)[:200]}` is a column, or a table in a "
             "nested namespace.",
@@ -151,17 +178,29 @@ def column_of(parts: Sequence[str], resource: Name) -> str | None:
 def _in_table(
     checks: Inventory, table: Sequence[str], path: Sequence[str], *, future: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    there = checks.columns(quote_parts(table)) or ()
-    names = {lower(column): column for column, _ in there}
     if not path:
+        names = {lower(name): name for name, _ in checks.columns(quote_parts(table)) or ()}
         return table_parts(table), tuple(names.values())
-    if lower(path[0]) not in names and not future:
-        alike = nearest(path[0], names.values())
-        raise ColumnNotFoundError(
-            f"Table `{quote_parts(table)}` has no column `{path[0][:200]}`.",
-            hint=f"did you mean `{alike}`?" if alike else "see its columns by DESCRIBE",
-        )
+    if not future:
+        check_column(checks, table, path)
     return (*table_parts(table), ".".join(map(lower, path))), ()
+
+
+def _check_field(fields: Sequence[str], table: Sequence[str], path: Sequence[str]) -> None:
+    """Refuse the first name of a path that isn't a field of what is before it."""
+    names = list(map(lower, path))
+    for length in range(1, len(names)):
+        above, name = ".".join(names[:length]), names[length]
+        if f"{above}.{name}" in fields:
+            continue
+        below = [field[len(above) + 1 :] for field in fields if field.startswith(f"{above}.")]
+        there = [field for field in below if "." not in field]
+        alike = nearest(name, there)
+        step = f"did you mean `{above}.{alike}`?" if alike else "see its fields by DESCRIBE"
+        raise ColumnNotFoundError(
+            f"`{above}` of `{quote_parts(table)}` has no field `{path[length][:200]}`.",
+            hint=step if there else f"`{above}` is no struct: ask about it as a whole",
+        )
 
 
 def _missing(checks: Inventory, parts: Sequence[str], step: str) -> NotFoundError:

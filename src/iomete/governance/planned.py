@@ -12,9 +12,9 @@ from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID, id_text
 from iomete.governance.as_code.plan import Effect, PlannedAction
-from iomete.governance.asked_resources import TABLE_PARTS, is_path
+from iomete.governance.asked_resources import is_path
 from iomete.governance.masks import Mask
-from iomete.names import as_parts, nearest, quote_parts
+from iomete.names import as_parts, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,41 +66,37 @@ class PlannedAnswers:
         """
         if is_path(resource):
             return self._answer(principal, action, resource)
-        table, path = as_parts(resource), () if column is None else as_parts(column)
-        self._refuse_of_many(action, table)
-        if self._answers.knows_all_tables or self._answers.knows_table(table):
-            return self._of_known(principal, action, (*table, *path))
-        return self._of_unknown(principal, action, table, path)
-
-    def _of_known(self, principal: str, action: str, named: Sequence[str]) -> PlannedAnswer:
-        found = self._answer(principal, action, named)
-        lengths = range(len(named) - 2, TABLE_PARTS - 1, -1)
-        if length := next((n for n in lengths if self._answers.knows_table(named[:n])), 0):
-            found.outer = self._answer(principal, action, named[: length + 1]).explanation
-        return found
-
-    def _of_unknown(
-        self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
-    ) -> PlannedAnswer:
+        named = as_parts(resource)
+        self._refuse_of_many(action, named)
+        known = self._answers.known_table(named)
+        table = known or named
+        path = (*named[len(table) :], *(() if column is None else as_parts(column)))
         if path:
-            found = self._column_of_unknown(principal, action, table, path)
-            if len(path) > 1:
-                column = self._column_of_unknown(principal, action, table, path[:1])
-                found.outer = column.explanation
+            found = self._of_column(principal, action, table, path)
         else:
-            self._answers.refuse_ambiguous(
-                table, "name a column by `columns`, and its table by `on`"
-            )
-            found = self._answer(principal, action, table, future=True)
-        if len(table) >= TABLE_PARTS and action != "create":
-            self._doubt(found, table)
+            found = self._of_whole(principal, action, table)
+        if unmet := self._answers.unmet(action, table, after=self._draft):
+            found.note, found.is_doubtful = unmet.note, unmet.is_doubtful
         return found
 
-    def _column_of_unknown(
+    def _of_column(
         self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
     ) -> PlannedAnswer:
-        found = self._answers.explain_column(principal, action, table, path, after=self._draft)
-        return PlannedAnswer(found, self._names)
+        explained = self._answers.explain_column(principal, action, table, path, after=self._draft)
+        outer = None
+        if len(path) > 1:
+            outer = self._answers.explain_column(
+                principal, action, table, path[:1], after=self._draft
+            )
+        return PlannedAnswer(explained, self._names, is_column=True, outer=outer)
+
+    def _of_whole(self, principal: str, action: str, named: Sequence[str]) -> PlannedAnswer:
+        """Return what is answered of a table, namespace or catalog."""
+        if not self._answers.knows_all_tables:
+            self._answers.refuse_ambiguous(
+                named, "name a column by `columns`, and its table by `on`"
+            )
+        return self._answer(principal, action, named, future=not self._answers.knows(named))
 
     def _answer(
         self, principal: str, action: str, resource: Name, *, future: bool = False
@@ -120,19 +116,6 @@ class PlannedAnswers:
                 hint="name tables by `on`",
             )
 
-    def _doubt(self, found: PlannedAnswer, table: Sequence[str]) -> None:
-        """Note that a table isn't known, and whether its name may be another's, misspelt."""
-        known = [tuple(one) for one in self._answers.known_tables()]
-        alike = nearest(quote_parts(table), map(quote_parts, known))
-        step = f"did you mean `{alike}`? " if alike else ""
-        found.note = (
-            f"Spark hasn't met a table `{quote_parts(table)[:200]}`, so that there may be none "
-            f"({step}--tables looks at all that there are)"
-        )
-        has_others = any(one[:-1] == tuple(table[:-1]) for one in known)
-        is_named = self._answers.is_named_by_policies(table, after=self._draft)
-        found.is_doubtful = (has_others or alike is not None) and not is_named
-
     @cached_property
     def _names(self) -> dict[int, str]:
         """Names of policies that are planned, and have no ids of the store's yet."""
@@ -146,17 +129,26 @@ class PlannedAnswer:
     Args:
         explanation: Of what was asked.
         names: Those of policies that are planned, by the ids that they have meanwhile.
+        is_column: Whether a column was asked about, or a field of a struct.
+        outer: The explanation of a struct field's column.
 
-    `outer` is the explanation of a struct field's column; `note` and `is_doubtful` are those of
-    `as_code.testing.Answer`.
+    `note` and `is_doubtful` are those of `as_code.testing.Answer`.
     """
 
-    def __init__(self, explanation: Explanation, names: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        explanation: Explanation,
+        names: Mapping[int, str],
+        *,
+        is_column: bool = False,
+        outer: Explanation | None = None,
+    ) -> None:
         self.explanation = explanation
-        self.outer: Explanation | None = None
         self.note = ""
         self.is_doubtful = False
         self._names = names
+        self._is_column = is_column
+        self._outer = outer
 
     @property
     def allowed(self) -> bool:
@@ -168,22 +160,24 @@ class PlannedAnswer:
         """The kind of mask that a column is seen by; None: as it is.
 
         Of a struct's field it is that of its column, too, where there are two: `hash, then
-        nullify`.
+        nullify`. Of a column without one it is that of its fields, `hash of contact.email`.
 
         Of a table it is that of its visible columns: None where none of them is masked, a kind
         where all are masked by it; else each kind with its columns, `hash of email`, which is no
         kind's name, but a mask.
         """
-        if not self.explanation.columns:
-            outer = None if self.outer is None else self.outer.mask
-            masks = dict.fromkeys(one for one in (self.explanation.mask, outer) if one is not None)
-            return ", then ".join(map(_kind, masks)) or None
+        outer = None if self._outer is None else self._outer.mask
+        both = (self.explanation.mask, outer)
+        own = dict.fromkeys(_kind(one) for one in both if one is not None)
+        if own:
+            return ", then ".join(own)
         visible = [one for one in self.explanation.columns if one.verdict is Verdict.ALLOWED]
         masked: dict[str, list[str]] = defaultdict(list)
         for column in visible:
             if column.mask is not None:
                 masked[_kind(column.mask)].append(column.column)
-        if len(masked) == 1 and sum(map(len, masked.values())) == len(visible):
+        is_all = len(masked) == 1 and sum(map(len, masked.values())) == len(visible)
+        if is_all and not self._is_column:  # of a column only the fields are there that have masks
             return next(iter(masked))
         return "; ".join(f"{kind} of {', '.join(names)}" for kind, names in masked.items()) or None
 

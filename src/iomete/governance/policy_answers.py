@@ -28,28 +28,31 @@ from iomete.governance.asked_policies import AskedPolicies
 from iomete.governance.asked_resources import (
     TABLE_PARTS,
     check_action,
+    check_column,
     checked_moment,
     checked_path,
     column_of,
     find_resource,
     is_path,
+    known_table,
     refuse_ambiguous,
 )
-from iomete.governance.documents import all_resources
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
 from iomete.governance.event_answers import differences, explained, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.ranger.exchange import RangerExchange
+from iomete.governance.unmet_names import find_unmet
 from iomete.names import as_parts, lower, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from iomete.governance.asked_resources import Name
     from iomete.governance.audit.trail import AuditEvent
+    from iomete.governance.unmet_names import UnmetName
 
 
 class PolicyAnswers(RangerExchange):
@@ -132,7 +135,7 @@ class PolicyAnswers(RangerExchange):
         *,
         after: Draft | None = None,
     ) -> Explanation:
-        """Tell whether a principal may do something with a column of a table that isn't known.
+        """Tell whether a principal may do something with a column of a table, which may be unknown.
 
         Args:
             principal: As for `explain`.
@@ -143,49 +146,57 @@ class PolicyAnswers(RangerExchange):
 
         Raises:
             PrincipalNotFoundError: There is no such principal.
-            ConfigurationError: There is no such action, or the table's name is none.
+            NotFoundError: There is no such table where all are known, or it has no such column.
+            ConfigurationError: There is no such action, or the name is that of no table.
         """
         evaluator, explainer = self._asking(None, after)
         subject = self._asked.subject(evaluator, principal)
         check_action(action, on_path=False)
-        if len(table) < TABLE_PARTS:
-            raise ConfigurationError(
-                f"`{quote_parts(tuple(table))[:200]}` is no table, and has no columns.",
-                hint="write catalog.namespace.table",
-            )
+        self._check_column(table, path)
         parts = (*table_parts(table), ".".join(map(lower, path)))
         if subject is None:
             return _of_nobody(principal, action, quote_parts(parts), evaluator.version)
         column = lower(path[0]) if len(path) > 1 else None
-        return explainer.explain(subject, action, parts, column=column)
+        return explainer.explain(
+            subject,
+            action,
+            parts,
+            column=column,
+            fields=lambda: self._checks.fields_of(table),
+        )
 
     @property
     def knows_all_tables(self) -> bool:
         """Whether what isn't known doesn't exist; without Spark it may."""
         return not isinstance(self._checks, KnownTables)
 
-    def knows_table(self, parts: Sequence[str]) -> bool:
-        """Tell whether a full name is known to be a table's or a view's."""
-        return len(parts) >= TABLE_PARTS and self._checks.kind_of(parts) == "table"
-
-    def known_tables(self) -> Iterable[Sequence[str]]:
-        """Give the parts of the full name of each table and view that is known."""
-        return self._checks.list_tables()
+    def known_table(self, parts: Sequence[str]) -> Sequence[str]:
+        """Return the parts of the table that a name is known to be of, or in; else none."""
+        return known_table(self._checks, parts)
 
     def is_container(self, parts: Sequence[str]) -> bool:
         """Tell whether a full name is a catalog's or a namespace's, as far as that is known."""
         return len(parts) < TABLE_PARTS or self._checks.kind_of(parts) == "namespace"
 
-    def is_named_by_policies(self, table: Sequence[str], *, after: Draft | None = None) -> bool:
-        """Tell whether a policy in force is on the very table, and not by a pattern."""
+    def knows(self, resource: Name) -> bool:
+        """Tell whether it is known what a name is of, or that there is no such thing."""
+        if self.knows_all_tables or is_path(resource):
+            return True
+        parts = as_parts(resource)
+        return self._checks.kind_of(parts) is not None or bool(self.known_table(parts))
+
+    def unmet(self, action: str, resource: Name, *, after: Draft | None = None) -> UnmetName | None:
+        """Return what can't be told of a name without Spark; None of what is known, and of paths.
+
+        Args:
+            action: As for `explain`. What a table is to be created in is told about, not the table.
+            resource: As for `explain`.
+            after: As for `explain`.
+        """
+        if self.knows_all_tables or is_path(resource):
+            return None
         evaluator, _ = self._asking(None, after)
-        named = [[part] for part in table_parts(table)]
-        levels = ("catalog", "namespace", "table")
-        return any(
-            [resources.get(level, {}).get("values") for level in levels] == named
-            for document in evaluator.contents.access
-            for resources in all_resources(document)
-        )
+        return find_unmet(self._checks, evaluator, action, as_parts(resource))
 
     def refuse_ambiguous(self, parts: Sequence[str], step: str) -> None:
         """Refuse a name that may be a column's or a nested table's, with a step to tell them apart.
@@ -337,6 +348,17 @@ class PolicyAnswers(RangerExchange):
         evaluator = book.at(moment)
         asleep = book.asleep(moment)
         return evaluator, Explainer(evaluator, asleep=asleep, origins=self._origins)
+
+    def _check_column(self, table: Sequence[str], path: Sequence[str]) -> None:
+        if self.is_container(table):
+            raise ConfigurationError(
+                f"`{quote_parts(tuple(table))[:200]}` is no table, and has no columns.",
+                hint="write catalog.namespace.table",
+            )
+        if self._checks.kind_of(table) == "table":
+            check_column(self._checks, table, path)
+        elif self.knows_all_tables:
+            find_resource(self._checks, table, future=False, step=self._step_to_known)
 
     @property
     def _step_to_known(self) -> str:

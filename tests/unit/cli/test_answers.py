@@ -77,6 +77,38 @@ def test_findings_are_listed(lake: World) -> None:
     assert {"orphaned principal"} <= {finding["kind"] for finding in found}
 
 
+@pytest.mark.parametrize(
+    ("resource", "action", "note"),
+    [
+        ("lake.crm.customer", "select", "a table `lake.crm.customer`, so that there may be none"),
+        ("lake.crm.customer", "select", "did you mean `lake.crm.customers`? --tables looks"),
+        ("lake.crmm", "use", "did you mean `lake.crm`? --tables looks"),
+        ("lake.crmm.new", "create", "did you mean `lake.crm`? --tables looks"),
+        ("lakke", "use", "there may be no such catalog"),
+    ],
+)
+@pytest.mark.usefixtures("lake")
+def test_what_spark_has_not_met_is_noted(resource: str, action: str, note: str) -> None:
+    said = run("explain", "alice", action, resource)
+    assert said.startswith("`alice` may not")
+    assert note in said
+    (given,) = json.loads(run("explain", "alice", action, resource, "-o", "json"))["notes"]
+    assert note in given
+
+
+@pytest.mark.usefixtures("lake")
+def test_what_spark_has_met_has_no_note() -> None:
+    for action, resource in (
+        ("select", "lake.crm.customers"),
+        ("select", "lake.crm.customers.email"),
+        ("use", "lake.crm"),
+        ("use", "lake"),
+        ("create", "lake.crm.new"),
+        ("read", "s3://inbox"),
+    ):
+        assert "--tables" not in run("explain", "alice", action, resource)
+
+
 @pytest.mark.usefixtures("lake")
 def test_what_is_not_there_is_an_error_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -86,6 +118,9 @@ def test_what_is_not_there_is_an_error_with_a_hint(
     for arguments, said in (
         (("explain", "zoe", "select", "lake.crm.customers"), "`zoe`"),
         (("explain", "alice", "selekt", "lake.crm.customers"), "did you mean `select`?"),
+        (("explain", "alice", "select", "lake.crm.customers.emial"), "did you mean `email`?"),
+        (("explain", "alice", "select", "lake.crm.customers.id.x"), "`id` is no struct"),
+        (("who-can", "select", "lake.crm.customers.id.x"), "`id` is no struct"),
         (("who-can", "select", "lake.crm.customer"), "did you mean `lake.crm.customers`?"),
     ):
         monkeypatch.setattr("sys.argv", ["iomete", "policies", *arguments])

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from iomete.access import Verdict
 from iomete.governance import Policies
+from iomete.governance.answers.explanation import ColumnSeen, Explanation, ShownAs
 from iomete.governance.as_code.plan import PolicyPlan
 from iomete.governance.known_tables import KnownTables
+from iomete.governance.planned import PlannedAnswer
 from support.governed_world import World
 
 Write = Callable[..., Path]
@@ -54,7 +57,8 @@ def policies(request: pytest.FixtureRequest, world: World) -> Policies:
     if request.param == "all tables":
         return world.policies
     if request.param == "those that Spark has met":
-        columns = {"1": "id", "2": "email", "3": "region", "4": "contact", "5": "contact.phone"}
+        paths = ("id", "email", "region", "contact", "contact.phone", "contact.email")
+        columns = {str(number): path for number, path in enumerate(paths)}
         world.meet_table("lake.crm.customers", columns)
     return Policies(world.administration, KnownTables(world.store))
 
@@ -161,7 +165,18 @@ def test_a_namespace_can_be_nested(world: World, write: Write) -> None:
         ("cannot: select, on: lake.crm.customers, columns: emial", "unknown", "did you mean"),
         ("cannot: select, on: lake.sales.orders", "passed", "hasn't met"),
         ("cannot: select, on: other.crm.orders", "passed", "hasn't met"),
+        ("cannot: select, on: lake.crm.customers.email", "passed", ""),
+        ("cannot: select, on: lake.crm.customers.emial", "unknown", "did you mean `email`?"),
+        ("can: select, on: lake.crm.customers.email", "failed", ""),
         ("cannot: create, on: lake.crm.custmers", "passed", ""),
+        ("cannot: create, on: lake.crmm.customers", "unknown", "mean `lake.crm`?"),
+        ("cannot: create, on: lake.crmm", "unknown", "mean `lake.crm`?"),
+        ("cannot: use, on: lakke", "unknown", "mean `lake`?"),
+        ("cannot: [use], on: lake.zzz", "passed", "there may be no such namespace"),
+        ("cannot: use, on: other", "passed", "there may be no such catalog"),
+        ("cannot: use, on: lake.crn", "passed", "mean `lake.crm`?"),
+        ("can: use, on: lake.zzz", "failed", "there may be no such namespace"),
+        ("cannot: [create], on: lake.crm", "passed", ""),
         ("cannot: select, on: lake.crm.named", "passed", "hasn't met"),
         ("cannot: insert, on: lake.crm.customers", "passed", ""),
         ("can: select, on: lake.crm.named, columns: id", "failed", "hasn't met"),
@@ -172,6 +187,7 @@ def test_a_table_that_spark_has_not_met_may_be_misspelt(
 ) -> None:
     world.meet_table("lake.crm.customers", {"1": "id", "2": "email"})
     world.policies.grant("select", on="lake.crm.named", to="bob", future=True)
+    world.policies.grant("use", on="lake.crn", to="bob", future=True)
     folder = write(f"tests: [{{principal: alice, {test}}}]")
     policies = Policies(world.administration, KnownTables(world.store))
     (found,) = policies.test_files(folder).results
@@ -197,6 +213,84 @@ def test_a_field_is_seen_by_the_mask_of_its_column_too(policies: Policies, write
         ("passed", "allowed, mask `nullify`"),
         ("passed", "allowed, mask `nullify`"),
     ]
+
+
+@pytest.mark.parametrize("asked", ["can: select, mask: false", "cannot: select"])
+@pytest.mark.parametrize("of", ["lake.crm.customers, columns: ", "lake.crm.customers."])
+def test_fields_of_structs_have_to_be_there(
+    world: World, write: Write, asked: str, of: str
+) -> None:
+    """A misspelt field would be seen as it is, or by nobody."""
+    columns = {"1": "id", "2": "contact", "3": "contact.email"}
+    world.meet_table("lake.crm.customers", columns)
+    world.policies.grant("select", on="lake.crm.customers", to="alice")
+    world.policies.mask("lake.crm.customers", "contact.email", "hash", to="alice")
+    folder = write(
+        f"tests:\n  - {{principal: alice, {asked}, on: {of}contact.emial}}\n"
+        f"  - {{principal: alice, {asked}, on: {of}id.email}}\n"
+    )
+    for policies in (world.policies, Policies(world.administration, KnownTables(world.store))):
+        misspelt, none = failed(policies, folder)
+        assert misspelt.startswith("unknown:")
+        assert "did you mean `contact.email`?" in misspelt
+        assert none.startswith("unknown:")
+        assert "`id` of `lake.crm.customers` has no field `email`" in none
+
+
+def test_columns_are_those_of_the_table_that_is_named(world: World, write: Write) -> None:
+    """And not a table in a namespace that is called as the table is."""
+    world.tables.tables |= {"lake.a.b": {"c": "int", "d": "int"}, "lake.a.b.c": {"x": "int"}}
+    for name, columns in world.tables.tables.items():
+        world.meet_table(name, {column: column for column in columns}, identity=name)
+    world.policies.grant("select", on="lake.a.b", to="bob")
+    folder = write(
+        "tests:\n"
+        "  - {principal: bob, can: select, on: lake.a.b, columns: c}\n"
+        "  - {principal: bob, can: select, on: lake.a.b.d}\n"
+        "  - {principal: bob, cannot: select, on: lake.a.b.c, columns: x}\n"
+        "  - {principal: bob, cannot: select, on: [lake.a.b.c, lake.a.b.c.x]}\n"
+    )
+    for policies in (world.policies, Policies(world.administration, KnownTables(world.store))):
+        assert failed(policies, folder) == []
+
+
+@pytest.mark.parametrize("resource", ["lake", "lake.crm"])
+def test_a_namespace_has_no_columns(policies: Policies, write: Write, resource: str) -> None:
+    folder = write(f"tests: [{{principal: bob, cannot: use, on: {resource}, columns: id}}]")
+    (found,) = failed(policies, folder)
+    assert f"`{resource}` is no table, and has no columns" in found
+
+
+@pytest.mark.parametrize(
+    ("own", "fields", "is_column", "told"),
+    [
+        (None, {"contact.email": "MASK_HASH"}, True, "hash of contact.email"),
+        (None, {"contact.email": "MASK_HASH"}, False, "hash"),
+        (None, {"contact.email": None}, True, None),
+        (None, {}, True, None),
+        ("MASK_NULL", {"contact.email": "MASK_HASH"}, True, "nullify"),
+    ],
+)
+def test_a_column_has_the_masks_of_its_fields(
+    own: str | None, fields: dict[str, str | None], told: str | None, *, is_column: bool
+) -> None:
+    def shown(mask: str | None) -> ShownAs | None:
+        return None if mask is None else ShownAs(expression=mask, type=mask, policy=1, name="m")
+
+    explained = Explanation(
+        principal="alice",
+        action="select",
+        resource="lake.crm.customers.contact",
+        verdict=Verdict.ALLOWED,
+        reason="by policy 1",
+        policy=1,
+        mask=shown(own),
+        columns=tuple(
+            ColumnSeen(column=field, verdict=Verdict.ALLOWED, policy=1, mask=shown(mask))
+            for field, mask in fields.items()
+        ),
+    )
+    assert PlannedAnswer(explained, {}, is_column=is_column).mask == told
 
 
 def test_a_planned_policy_is_told_by_its_name(policies: Policies, write: Write) -> None:
