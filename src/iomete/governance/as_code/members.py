@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from iomete.governance.as_code.messages import SECTIONS, missing_values, problems_of, shown
-from iomete.governance.as_code.model import FilePolicy, FileTest, PolicyFile
+from iomete.governance.as_code.model import FilePolicy, FileTest, PolicyFile, problems_of_test
 from iomete.governance.as_code.yaml_source import Located, Path, Place
 
 if TYPE_CHECKING:
@@ -69,10 +69,22 @@ def _validated(name: str, located: Located, problems: FileProblems) -> tuple[Mem
     for section, model in SECTIONS.items():
         listed = data.get(section)
         for position, given in enumerate(listed if isinstance(listed, list) else ()):
+            if model is FileTest and isinstance(given, dict):
+                _note_problems_of_test(name, located, position, problems)
             found = _right_part(model, given)
             if found is not None:
                 members.append(Member(section, position, *found))
     return tuple(members)
+
+
+def _note_problems_of_test(
+    name: str, located: Located, position: int, problems: FileProblems
+) -> None:
+    """Note how keys of a test don't go together: pydantic looks only if each by itself is right."""
+    path: Path = ("tests", position)
+    for message in problems_of_test(located.value["tests"][position]):
+        what = shown(path, located.value)
+        problems.add(name, located.place_of(path), f"{what}: {message}")
 
 
 def _right_part(

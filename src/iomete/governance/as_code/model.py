@@ -6,7 +6,7 @@ a call of `lake.policies` (`iomete.governance.requests`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -154,6 +154,13 @@ def problem_of_kinds(keys: Collection[str]) -> str | None:
     return f"it says {named}; one of {known} says what a policy does"
 
 
+_ONLY_OF_SELECT: dict[str, Any] = {
+    "required": ["can"],
+    "properties": {"can": {"enum": ["select", ["select"]]}},
+}
+"""How values and rows are seen is a matter of reading them."""
+
+
 class FileTest(Model):
     """What principals are to see: each `principal`, action and thing named is one question."""
 
@@ -161,6 +168,10 @@ class FileTest(Model):
         json_schema_extra={
             "oneOf": [{"required": ["can"]}, {"required": ["cannot"]}],
             "anyOf": [{"required": ["on"]}, {"required": ["on_path"]}],
+            "dependentSchemas": {
+                "columns": {"required": ["on"], "not": {"required": ["on_path"]}},
+                **dict.fromkeys(("mask", "filter_rows"), _ONLY_OF_SELECT),
+            },
         }
     )
 
@@ -177,12 +188,14 @@ class FileTest(Model):
     on_path: Texts | None = Field(None, description="Paths or URLs.")
     mask: str | bool | None = Field(
         None,
-        description="With `can`: the mask that columns are seen by; true: any; false: none.",
+        description="With `can: select`: the mask that columns are seen by; true: any; "
+        "false: none.",
         json_schema_extra={"enum": [*(kind for kind in MaskKind if kind != "none"), True, False]},
     )
     filter_rows: str | bool | None = Field(
         None,
-        description="With `can`: the predicate that rows are seen by; true: any; false: all rows.",
+        description="With `can: select`: the predicate that rows are seen by; true: any; "
+        "false: all rows.",
     )
 
     @field_validator("principal", "can", "cannot", "on", "columns", "on_path")
@@ -211,14 +224,8 @@ class FileTest(Model):
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> FileTest:
-        if (self.can is None) == (self.cannot is None):
-            raise ValueError("one of `can` and `cannot` says what is expected")
-        if self.on is None and self.on_path is None:
-            raise ValueError("nothing is named; give `on` or `on_path`")
-        if self.columns is not None and (self.on is None or self.on_path is not None):
-            raise ValueError("`columns` are those of tables; name these by `on`, and no path")
-        if self.cannot is not None and not (self.mask is None and self.filter_rows is None):
-            raise ValueError("`mask` and `filter_rows` go with `can`: who can't, sees nothing")
+        for problem in problems_of_test(self.model_dump(exclude_none=True)):
+            raise ValueError(problem)
         return self
 
     @field_validator("mask")
@@ -228,6 +235,33 @@ class FileTest(Model):
             kinds = ", ".join(kind for kind in MaskKind if kind != MaskKind.NONE)
             raise ValueError(f"`{mask[:80]}` is no mask; one of {kinds}, or true or false")
         return mask
+
+
+TEST_KEYS = frozenset(FileTest.model_fields)
+"""The keys that a test may have."""
+
+
+def problems_of_test(given: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with the keys of a test, if they don't go together.
+
+    Args:
+        given: Values by key, right or wrong. Where a key is unknown, or has no value, it may have
+            meant what is missing, which isn't told then.
+    """
+    there = {key for key, value in given.items() if value is not None}
+    is_complete = there == given.keys() and there <= TEST_KEYS
+    seen = there & {"mask", "filter_rows"}
+    asked, others = _listed(given.get("can")), [one for one in _ASKED if one != "select"]
+    if {"can", "cannot"} <= there or (is_complete and not there & {"can", "cannot"}):
+        yield "one of `can` and `cannot` says what is expected"
+    if is_complete and not there & {"on", "on_path"}:
+        yield "nothing is named; give `on` or `on_path`"
+    if "columns" in there and ("on_path" in there or (is_complete and "on" not in there)):
+        yield "`columns` are those of tables; name these by `on`, and no path"
+    if seen and "cannot" in there:
+        yield "`mask` and `filter_rows` go with `can`: who can't, sees nothing"
+    elif seen and isinstance(asked, tuple) and any(action in others for action in asked):
+        yield "`mask` and `filter_rows` go with `can: select` alone: all else shows nothing"
 
 
 class PolicyFile(Model):

@@ -341,6 +341,12 @@ def test_an_escape_in_a_file_s_name_does_not_reach_the_terminal(write: Write) ->
             "`hsh` is no mask",
         ),
         ("principal: a\n    can: read\n    on_path: /a\n    columns: [x]", "`columns` are those"),
+        ("principal: a\n    can: insert\n    on: lake.a.t\n    mask: false", "`can: select` alone"),
+        (
+            "principal: a\n    can: [select, use]\n    on: lake.a.t\n    filter_rows: false",
+            "`can: select` alone",
+        ),
+        ("principal: a\n    can: read\n    on_path: /a\n    mask: true", "`can: select` alone"),
         ("can: select\n    on: lake.a.t", "`principal`: it has to be given"),
         (
             "principal: a\n    can: select\n    on: lake.a.t\n    masked: hash",
@@ -352,3 +358,31 @@ def test_a_wrong_test_is_told_with_its_place(write: Write, test: str, expected: 
     (found,) = problems(write(f"tests:\n  - name: t\n    {test}\n"))
     assert "test `t`" in found
     assert expected in found
+
+
+def test_all_that_is_wrong_with_a_test_is_told(write: Write) -> None:
+    folder = write(
+        "tests:\n"
+        "  - {can: select, cannot: select}\n"
+        "  - {principal: 5, cannot: select, columns: id, mask: hash}\n"
+        "  - {principal: a, can: [[x], insert], mask: hsh, on_path: /a, columns: id}\n"
+        "  - {principal: a, cna: select, onn: lake.a.t, columns: id}\n"
+    )
+    assert [problem.partition(":")[2] for problem in problems(folder)] == [
+        "2:5: test 1, `principal`: it has to be given",
+        "2:5: test 1: nothing is named; give `on` or `on_path`",
+        "2:5: test 1: one of `can` and `cannot` says what is expected",
+        "3:5: test 2: `columns` are those of tables; name these by `on`, and no path",
+        "3:5: test 2: `mask` and `filter_rows` go with `can`: who can't, sees nothing",
+        "3:5: test 2: nothing is named; give `on` or `on_path`",
+        "3:6: test 2, `principal`: it is neither text nor a list of texts; put text in quotes",
+        "4:5: test 3: `columns` are those of tables; name these by `on`, and no path",
+        "4:5: test 3: `mask` and `filter_rows` go with `can: select` alone: all else shows nothing",
+        "4:26: test 3, `can.1`: it is no text; put it in quotes",
+        (
+            "4:40: test 3, `mask`: `hsh` is no mask; one of redact, partial, hash, nullify, "
+            "constant, year, round, custom, or true or false"
+        ),
+        "5:20: test 4, `cna`: there is no such key; did you mean `can`?",
+        "5:33: test 4, `onn`: there is no such key; did you mean `on`?",
+    ]

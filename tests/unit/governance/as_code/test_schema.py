@@ -38,6 +38,7 @@ RIGHT = [
     "policies: [{name: a, filter_rows: 'x = 1', on: lake.a.t, to: a, enabled: false}]",
     "policies: [{name: a, ranger: {service: iomete}}]",
     "tests: [{principal: alice, can: select, on: lake.a.t, mask: false, filter_rows: 'a = 1'}]",
+    "tests: [{principal: alice, can: [select], on: lake.a.t, columns: c, mask: hash}]",
     "tests: [{name: t, principal: [alice], cannot: [read], on_path: s3://inbox}]",
 ]
 WRONG = [
@@ -57,6 +58,12 @@ WRONG = [
     "tests: [{principal: alice, can: select}]",
     "tests: [{principal: alice, can: select, cannot: select, on: lake.a.t}]",
     "tests: [{principal: alice, can: select, on: lake.a.t, mask: hsh}]",
+    "tests: [{principal: alice, can: insert, on: lake.a.t, mask: false}]",
+    "tests: [{principal: alice, can: [select, insert], on: lake.a.t, filter_rows: false}]",
+    "tests: [{principal: alice, can: read, on_path: s3://inbox, filter_rows: true}]",
+    "tests: [{principal: alice, cannot: select, on: lake.a.t, mask: true}]",
+    "tests: [{principal: alice, can: read, on_path: s3://inbox, columns: a}]",
+    "tests: [{principal: alice, can: read, on_path: s3://inbox, on: lake.a.t, columns: a}]",
 ]
 
 
