@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 from iomete.errors import IometeError
+from iomete.governance.as_code.sql_tokens import sql_tokens
 
 if TYPE_CHECKING:
     from iomete.governance.as_code.files import DeclaredTest
     from iomete.governance.as_code.model import FileTest
     from iomete.governance.as_code.plan import PlannedChange
-
-_KEPT_OR_SPACE = re.compile(
-    r"""(?P<kept>\b[rR]'[^']*'|\b[rR]"[^"]*"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`"""
-    r"""|--[^\n]*\n?|/\*.*?\*/)|\s+""",
-    re.DOTALL,
-)
-"""What SQL means by itself, down to its spaces, and the spaces between."""
 
 
 class Answer(Protocol):
@@ -223,12 +216,7 @@ def _is_as(expected: str | bool | None, found: str | None) -> bool:  # noqa: FBT
         return True
     if isinstance(expected, bool):
         return expected == (found is not None)
-    return found is not None and _evenly_spaced(expected) == _evenly_spaced(found)
-
-
-def _evenly_spaced(sql: str) -> str:
-    """Return SQL with one space wherever there is room; what is quoted, or a comment, is kept."""
-    return _KEPT_OR_SPACE.sub(lambda found: found["kept"] or " ", sql).strip()
+    return found is not None and sql_tokens(expected) == sql_tokens(found)
 
 
 def _words_of(what: str, value: str | bool) -> str:  # noqa: FBT001  # a file's value
