@@ -58,6 +58,9 @@ def plan_lines(plan: PolicyPlan) -> Iterator[Line]:
             style = _CHANGES.get(effect.change, "yellow")
             yield ((f"  {effect.change} {effect.what}  ({effect.principal})", style),)
         yield _BLANK
+    elif plan.changes and plan.effects is not None:
+        yield (("Nobody's rights change.", ""),)
+        yield _BLANK
     yield ((_summary(plan), "bold"),)
 
 

@@ -6,6 +6,7 @@ Only the commands that look at tables start Spark; the others read the store.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -74,7 +75,7 @@ def plan(
             policies.save_plan(made, out)
     _print_plan(made, output)
     if check:
-        _refuse_drift(made, files)
+        _refuse_drift(made, files, lake)
 
 
 @policies_app.command()
@@ -83,7 +84,7 @@ def drift(files: Files = _FILES, lake: Lake = None, output: Output = Format.TEXT
     with give_policies(lake) as policies:
         made = policies.plan(files, adopt=True, future=True)
     _print_plan(made, output)
-    _refuse_drift(made, files)
+    _refuse_drift(made, files, lake)
 
 
 @policies_app.command()
@@ -241,14 +242,25 @@ def _print(lines: Iterable[Line]) -> None:
         console.print(Text.assemble(*line))
 
 
-def _refuse_drift(made: PolicyPlan, files: Path) -> None:
+def _refuse_drift(made: PolicyPlan, files: Path, lake: Path | None) -> None:
     if made.has_changes:
         count = len(made.changes)
         number = "1 policy in force differs" if count == 1 else f"{count} policies in force differ"
         raise PolicyDriftError(
             f"{number} from the files in `{files}`.",
-            hint=f"put these in force: iomete policies apply {files}; or correct them",
+            hint=f"put these in force: {_apply_command(made, files, lake)}; or correct them",
         )
+
+
+def _apply_command(made: PolicyPlan, files: Path, lake: Path | None) -> str:
+    """Return the command that puts files in force which a plan was made of, as a shell takes it."""
+    from iomete.governance.as_code.ownership import project_of
+
+    of_lake = [] if lake is None else ["--lakehouse", str(lake)]
+    before = (change.before for change in made.changes)
+    is_by_hand = any(one is not None and project_of(one) is None for one in before)
+    adopt = ["--adopt"] if is_by_hand else []
+    return shlex.join(["iomete", "policies", "apply", str(files), *of_lake, *adopt])
 
 
 def is_terminal() -> bool:

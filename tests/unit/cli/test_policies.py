@@ -160,6 +160,32 @@ def test_policies_that_are_not_those_of_the_files_end_with_15(
     assert err.startswith("Error: 1 policy in force differs from the files in `policies`.\nHint: ")
 
 
+def test_the_step_after_a_drift_is_for_the_lakehouse_and_the_files_that_were_named(
+    lake: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("policies").rename("my policies")
+    for options in ((), ("-l", "lakehouse")):
+        _, _, err = fails(monkeypatch, capsys, "drift", "my policies", *options)
+        named = " --lakehouse lakehouse" if options else ""
+        assert f"in force: iomete policies apply 'my policies'{named}; or" in err
+    lake.policies.grant("select", on="lake.sales.orders", to="alice", name="emails")
+    _, _, err = fails(monkeypatch, capsys, "drift", "my policies")
+    assert "iomete policies apply 'my policies' --adopt; or" in err
+
+
+def test_a_plan_that_changes_nobodys_rights_says_so(
+    lake: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iomete.session.connect", lambda _: Opened(lake))
+    run("apply", "--yes")
+    files(CUSTOMERS_FILE.replace("- name: emails", "- name: emails\n    description: Changed."))
+    printed = run("plan", "--tables")
+    assert "\nNobody's rights change.\n" in printed
+    assert "Who gains" not in printed
+    files(CUSTOMERS_FILE)
+    assert "Nobody's rights" not in run("plan", "--tables")
+
+
 def test_a_plan_for_programs_is_json(lake: World) -> None:
     content = json.loads(run("plan", "-o", "json"))
     assert [change["name"] for change in content["changes"]] == ["customers", "emails"]
