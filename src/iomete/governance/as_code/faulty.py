@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import IometeError
 from iomete.governance.as_code.declared import KIND_KEYS, RANGER, judged, ranger_document
-from iomete.governance.principal_names import USER_TOKENS, PrincipalName
+from iomete.governance.documents import ALL_ITEMS
+from iomete.governance.principal_names import USER_TOKENS, PrincipalKind, PrincipalName
 from iomete.governance.specifications import PolicyKind
 
 if TYPE_CHECKING:
@@ -45,21 +46,50 @@ def principals_named(given: Mapping[str, Any]) -> dict[PrincipalName, str]:
         given: Keys of a file with their values, right or wrong.
     """
     named: dict[PrincipalName, str] = {}
-    for key in ("to", "except"):
-        value = given.get(key)
-        for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str) and text not in USER_TOKENS:
-                try:
-                    named.setdefault(PrincipalName.parse(text), key)
-                except IometeError:  # which is told where it is judged
-                    continue
+    for key, text in (*_texts_of_keys(given), *_texts_of_ranger(given)):
+        if text not in USER_TOKENS:
+            try:
+                named.setdefault(PrincipalName.parse(text), key)
+            except IometeError:  # which is told where it is judged
+                continue
     return named
 
 
+def _texts_of_keys(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in ("to", "except"):
+        value = given.get(key)
+        yield from ((key, text) for text in _texts([value] if isinstance(value, str) else value))
+
+
+def _texts_of_ranger(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the principals that the items of a Ranger policy list by kind, as `group:analysts`."""
+    document = _mapping(given.get(RANGER))
+    for item in (item for member in ALL_ITEMS for item in _listed(document.get(member))):
+        for kind in PrincipalKind:
+            for name in _texts(_mapping(item).get(f"{kind}s")):
+                yield RANGER, name if name in USER_TOKENS else f"{kind}:{name}"
+
+
 def tags_named(given: Mapping[str, Any]) -> frozenset[str]:
-    """Return the tag that a policy is on, if it names one."""
-    tag = given.get("on_tag")
-    return frozenset({tag} if isinstance(tag, str) and tag else ())
+    """Return the tags that a policy is on, as far as it names some."""
+    document = _mapping(given.get(RANGER))
+    resources = [document.get("resources"), *_listed(document.get("additionalResources"))]
+    tags = (_mapping(_mapping(one).get("tag")).get("values") for one in resources)
+    return frozenset(
+        text for value in ([given.get("on_tag")], *tags) for text in _texts(value) if text
+    )
+
+
+def _texts(value: object) -> Iterator[str]:
+    return (text for text in _listed(value) if isinstance(text, str))
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def note_faults(fields: Mapping[str, Any], given: Collection[str], note: Note) -> None:

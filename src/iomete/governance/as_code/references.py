@@ -53,7 +53,8 @@ def note_missing(
         for tag in sorted(t for t in on_tags - defined if not has_wildcard(t)):
             alike = nearest(tag, defined)
             step = f"did you mean `{alike}`?" if alike else f'lake.tags.define("{tag}")'
-            _note(policy, "on_tag", f"tag `{tag[:80]}` does not exist ({step})", problems)
+            key = "on_tag" if "on_tag" in policy.places else RANGER
+            _note(policy, key, f"tag `{tag[:80]}` does not exist ({step})", problems)
 
 
 def note_others(

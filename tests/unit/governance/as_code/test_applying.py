@@ -279,6 +279,32 @@ def test_a_tag_of_a_faulty_policy_has_to_exist_as_well(world: World, write: Writ
     ]
 
 
+def test_what_a_faulty_ranger_policy_names_has_to_exist_as_well(world: World, write: Write) -> None:
+    folder = write(
+        "policies:\n"
+        "  - name: a\n"
+        "    ranger:\n"
+        "      service: iomete\n"
+        "      nonsense: 1\n"
+        "      resources: {tag: {values: [PII, PIJ, 3, 'P*']}, table: 7}\n"
+        "      policyItems:\n"
+        "        - {users: [alice, alic, '{OWNER}', 5], groups: [public, x], roles: admin}\n"
+        "        - 5\n"
+        "      denyPolicyItems: {users: [bob]}\n"
+        "      allowExceptions: [{roles: [nobody], groups: null}]\n"
+        "  - {name: b, ranger: [], to: carol}\n"
+    )
+    found = [problem.partition(" (")[0] for problem in problems_in(world, folder)]
+    assert [problem for problem in found if "does not exist" in problem] == [
+        "3:5: policy `a`, `ranger`: Group `x` does not exist",
+        "3:5: policy `a`, `ranger`: Role `nobody` does not exist",
+        "3:5: policy `a`, `ranger`: User `alic` does not exist",
+        "3:5: policy `a`, `ranger`: tag `PIJ` does not exist",
+        "12:27: policy `b`, `to`: User `carol` does not exist",
+    ]
+    assert any("nonsense" in problem for problem in found)
+
+
 def test_tables_and_columns_have_to_exist_unless_they_come_later(
     world: World, write: Write
 ) -> None:
