@@ -121,6 +121,25 @@ def known_table(checks: Inventory, parts: Sequence[str]) -> Sequence[str]:
     return next((parts[:n] for n in lengths if checks.kind_of(parts[:n]) == "table"), ())
 
 
+def nearest_container(parts: Sequence[str], tables: Iterable[Sequence[str]]) -> str | None:
+    """Return the name of the catalog or namespace of some tables that is most like another name.
+
+    Each level has to be alike: of two short names in one catalog most of the text is the same.
+
+    Args:
+        parts: Of the name.
+        tables: The parts of the tables' full names.
+    """
+    length = len(parts)
+    names = {tuple(table[:length]) for table in tables if len(table) > length}
+    similar = sorted(name for name in names if all(map(_is_alike, parts, name)))
+    return nearest(quote_parts(parts), map(quote_parts, similar))
+
+
+def _is_alike(part: str, other: str) -> bool:
+    return nearest(part, [other]) is not None
+
+
 def check_column(checks: Inventory, table: Sequence[str], path: Sequence[str]) -> None:
     """Refuse a column, or a field of a struct in one, that a table doesn't have.
 
@@ -208,10 +227,10 @@ def _missing(checks: Inventory, parts: Sequence[str], step: str) -> NotFoundErro
     what = {1: "Catalog", 2: "Namespace"}.get(len(parts), "Table, view or namespace")
     error = errors.get(len(parts), TableNotFoundError)
     name = quote_parts(parts)
-    candidates: Iterable[str] = ()
-    if len(parts) > 2:
-        candidates = (quote_parts(tuple(table)) for table in checks.list_tables())
-    alike = nearest(name, candidates)
+    if len(parts) < TABLE_PARTS:
+        alike = nearest_container(parts, checks.list_tables())
+    else:
+        alike = nearest(name, (quote_parts(tuple(table)) for table in checks.list_tables()))
     return error(
         f"{what} `{name[:200]}` does not exist.",
         hint=f"did you mean `{alike}`?" if alike else step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iomete.governance.asked_resources import TABLE_PARTS, known_table
+from iomete.governance.asked_resources import TABLE_PARTS, known_table, nearest_container
 from iomete.governance.documents import all_resources
 from iomete.governance.evaluator.resource_names import full_name_parts, namespace_parts, table_parts
 from iomete.names import nearest, quote_parts
@@ -81,12 +81,8 @@ def _of_container(parts: Sequence[str], known: Iterable[Sequence[str]]) -> Unmet
         known: Those of the tables that are known.
     """
     own = full_name_parts(quote_parts(parts))
-    length = len(own)
-    names = {tuple(one[:length]) for one in known if len(one) > length}
-    # Level by level: of two short names in one catalog most of the text is the same.
-    similar = sorted(name for name in names if all(map(_is_alike, own, name)))
-    alike = nearest(quote_parts(own), map(quote_parts, similar))
-    what = "catalog" if length == 1 else "namespace"
+    alike = nearest_container(own, known)
+    what = "catalog" if len(own) == 1 else "namespace"
     return UnmetName(
         note=f"Spark hasn't met a table in `{quote_parts(parts)[:200]}`, so that there may be no "
         f"such {what} ({_step(alike)})",
@@ -106,10 +102,6 @@ def _is_named(evaluator: Evaluator, parts: Sequence[str], *, is_container: bool)
         for document in evaluator.contents.access
         for resources in all_resources(document)
     )
-
-
-def _is_alike(part: str, other: str) -> bool:
-    return nearest(part, [other]) is not None
 
 
 def _step(alike: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iomete.errors import ColumnNotFoundError
+from iomete.errors import ColumnNotFoundError, NotFoundError
 from iomete.governance import Policies
 from iomete.governance.known_tables import KnownTables
 from support.governed_world import World
@@ -56,6 +56,24 @@ def test_columns_and_fields_that_are_there_are_answered(
     policies: Policies, ask: Callable[[Policies, str], Any], name: str
 ) -> None:
     assert ask(policies, f"{CUSTOMERS}.{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"), [("lake.crmm", "lake.crm"), ("lakke", "lake"), ("lakke.crmm", "lake.crm")]
+)
+def test_namespaces_and_catalogs_that_are_not_there_are_told_with_the_nearest_name(
+    policies: Policies, name: str, alike: str
+) -> None:
+    for ask in (
+        lambda: policies.explain("bob", "use", name),
+        lambda: policies.who_can("use", name),
+    ):
+        with pytest.raises(NotFoundError) as caught:
+            ask()
+        assert caught.value.hint == f"did you mean `{alike}`?"
+    with pytest.raises(NotFoundError) as caught:
+        policies.explain("bob", "use", "lake.zzz")
+    assert "did you mean" not in str(caught.value.hint)
 
 
 def test_columns_and_fields_can_be_to_come(policies: Policies) -> None:
