@@ -119,19 +119,27 @@ class World:
         self.owners = Owners(self.administration, self.tables)
         return self
 
-    def meet_table(self, full_name: str, columns: Mapping[str, str], *, since: int = 0) -> None:
+    def meet_table(
+        self,
+        full_name: str,
+        columns: Mapping[str, str],
+        *,
+        since: int = 0,
+        identity: str = "iceberg:1",
+    ) -> None:
         """Record a table in the store as Spark does once it has met it.
 
         Args:
             full_name: Its name.
             columns: Names of its columns and of fields in them, by their ids.
             since: How many states of it were recorded before.
+            identity: What its format calls it for life.
         """
         name = GovernedTable.parse(full_name)
         with self.store.write() as connection:
             connection.execute(
                 sa.insert(known_tables).values(
-                    identity="iceberg:1", since=since, catalog=name.catalog,
+                    identity=identity, since=since, catalog=name.catalog,
                     namespace=name.namespace, table_name=name.table, columns=json.dumps(columns),
                 )
             )  # fmt: skip
