@@ -73,20 +73,13 @@ class PlannedAnswers:
         return self._of_unknown(principal, action, table, path)
 
     def _of_known(self, principal: str, action: str, named: Sequence[str]) -> PlannedAnswer:
-        found = self._answer(principal, action, named)
-        lengths = range(len(named) - 2, TABLE_PARTS - 1, -1)
-        if length := next((n for n in lengths if self._answers.knows_table(named[:n])), 0):
-            found.outer = self._answer(principal, action, named[: length + 1]).explanation
-        return found
+        return self._answer(principal, action, named)
 
     def _of_unknown(
         self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
     ) -> PlannedAnswer:
         if path:
             found = self._column_of_unknown(principal, action, table, path)
-            if len(path) > 1:
-                column = self._column_of_unknown(principal, action, table, path[:1])
-                found.outer = column.explanation
         else:
             self._answers.refuse_ambiguous(
                 table, "name a column by `columns`, and its table by `on`"
@@ -147,13 +140,11 @@ class PlannedAnswer:
         explanation: Of what was asked.
         names: Those of policies that are planned, by the ids that they have meanwhile.
 
-    `outer` is the explanation of a struct field's column; `note` and `is_doubtful` are those of
-    `as_code.testing.Answer`.
+    `note` and `is_doubtful` are those of `as_code.testing.Answer`.
     """
 
     def __init__(self, explanation: Explanation, names: Mapping[int, str]) -> None:
         self.explanation = explanation
-        self.outer: Explanation | None = None
         self.note = ""
         self.is_doubtful = False
         self._names = names
@@ -170,14 +161,13 @@ class PlannedAnswer:
         Of a struct's field it is that of its column, too, where there are two: `hash, then
         nullify`.
 
-        Of a table it is that of its visible columns: None where none of them is masked, a kind
-        where all are masked by it; else each kind with its columns, `hash of email`, which is no
-        kind's name, but a mask.
+        Of a table it is that of its visible columns, of a struct that of its fields: None where none
+        of them is masked, a kind where all are masked by it; else each kind with its columns, `hash
+        of email`, which is no kind's name, but a mask.
         """
-        if not self.explanation.columns:
-            outer = None if self.outer is None else self.outer.mask
-            masks = dict.fromkeys(one for one in (self.explanation.mask, outer) if one is not None)
-            return ", then ".join(map(_kind, masks)) or None
+        if self.explanation.masks or not self.explanation.columns:
+            masks = dict.fromkeys(map(_kind, self.explanation.masks))
+            return ", then ".join(masks) or None
         visible = [one for one in self.explanation.columns if one.verdict is Verdict.ALLOWED]
         masked: dict[str, list[str]] = defaultdict(list)
         for column in visible:
