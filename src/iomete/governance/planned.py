@@ -161,9 +161,9 @@ class PlannedAnswer:
         Of a struct's field it is that of its column, too, where there are two: `hash, then
         nullify`.
 
-        Of a table it is that of its visible columns, of a struct that of its fields: None where none
-        of them is masked, a kind where all are masked by it; else each kind with its columns, `hash
-        of email`, which is no kind's name, but a mask.
+        Of a table it is that of its visible columns, of a struct that of its fields: None where
+        none of them is masked, a kind where all are masked by it; else each kind with its columns,
+        `hash of email`, which is no kind's name, but a mask.
         """
         if self.explanation.masks or not self.explanation.columns:
             masks = dict.fromkeys(map(_kind, self.explanation.masks))
