@@ -199,6 +199,18 @@ def test_a_field_is_seen_by_the_mask_of_its_column_too(policies: Policies, write
     ]
 
 
+def test_a_struct_with_masked_fields_is_masked(policies: Policies, write: Write) -> None:
+    policies.grant("select", on="lake.crm.customers", to="alice", future=True)
+    policies.mask("lake.crm.customers", "contact.phone", "hash", to="alice", future=True)
+    asked = "{principal: alice, can: select, on: lake.crm.customers, columns: contact, mask: %s}"
+    folder = write("tests:\n" + "".join(f"  - {asked % mask}\n" for mask in ("false", "true")))
+    report = policies.test_files(folder)
+    assert [(str(one.verdict), one.found) for one in report.results] == [
+        ("failed", "allowed, mask `hash of contact.phone`"),
+        ("passed", "allowed, mask `hash of contact.phone`"),
+    ]
+
+
 def test_a_planned_policy_is_told_by_its_name(policies: Policies, write: Write) -> None:
     write(POLICIES, "p.yaml")
     folder = write(
