@@ -156,7 +156,7 @@ class Explanation:
         lines += [f"  the event differs: {difference}" for difference in self.differs]
         if self.is_allowed:
             lines += [f"  masked: {one.expression} by policy {_named(one)}" for one in self.masks]
-        if self.filter is not None:
+        if self.is_allowed and self.filter is not None:
             lines.append(f"  rows: {self.filter.expression} by policy {_named(self.filter)}")
         for column in self.columns:
             shown = f", masked: {column.mask.expression}" if column.mask else ""
