@@ -203,9 +203,9 @@ def _draft(answers: PolicyAnswers, changes: Sequence[PlannedChange]) -> Draft:
     for change in changes:
         if change.action is PlannedAction.DELETE:
             draft.delete(change.policy_id if change.policy_id is not None else change.name)
-        elif change.after is not None:
-            draft.put(dict(change.after))
-    return draft
+    others = (change for change in changes if change.action is not PlannedAction.DELETE)
+    documents = (dict(change.after) for change in others if change.after is not None)
+    return draft.put(*documents, future=True)  # planning has looked at the tables
 
 
 def _effects(simulation: Simulation) -> Iterator[Effect]:

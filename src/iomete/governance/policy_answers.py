@@ -281,7 +281,7 @@ class PolicyAnswers(RangerExchange):
             print(lake.policies.simulate(draft))
         """
         self._asked.refuse_elsewhere()
-        return Draft(StoreDrafting(self._administration, self._writer, self._checks))
+        return Draft(StoreDrafting(self._administration, self._writer, self._checks, self._asked))
 
     def simulate(self, change: Draft, *, at: datetime | None = None) -> Simulation:
         """Tell what a change would do: who gains, loses or sees what otherwise, on which tables.

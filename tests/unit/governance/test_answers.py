@@ -636,7 +636,7 @@ def test_what_the_draft_took_away_is_not_there_to_change(world: World) -> None:
     for key in (policy.id, "one"):
         with pytest.raises(PolicyNotFoundError, match="any more"):
             world.policies.draft().delete("one").update(key, to="alice")
-    with pytest.raises(AlreadyExistsError, match="in the draft"):
+    with pytest.raises(AlreadyExistsError, match="`two` exists"):
         world.policies.draft().grant("select", on=ORDERS, to="bob", name="two").grant(
             "select", on=ORDERS, to="bob", name="two"
         )
