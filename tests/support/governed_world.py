@@ -133,7 +133,7 @@ class World:
             full_name: Its name.
             columns: Names of its columns and of fields in them, by their ids.
             since: How many states of it were recorded before.
-            identity: What the table is known by, whatever it is called.
+            identity: What its format calls it for life.
         """
         name = GovernedTable.parse(full_name)
         with self.store.write() as connection:

@@ -55,7 +55,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tagged:
+class Tagged:
     """A table or column as attachments name it."""
 
     table: GovernedTable
@@ -63,16 +63,19 @@ class _Tagged:
 
     @property
     def kind(self) -> ResourceKind:
+        """Which of the two it is."""
         return ResourceKind.COLUMN if self.column else ResourceKind.TABLE
 
     @property
     def resource(self) -> str:
+        """Its full name."""
         if self.column is None:
             return self.table.full_name
         return f"{self.table.full_name}.{quote_parts(self.column.split('.'))}"
 
     @property
     def parts(self) -> dict[str, str]:
+        """Its names by level, as policies call the levels."""
         table = self.table
         parts = {"catalog": table.catalog, "namespace": table.namespace, "table": table.table}
         return parts | ({"column": self.column} if self.column else {})
@@ -125,7 +128,7 @@ class Tags:
                     created_at=self._changes.now(),
                 )
             )
-            return _read_tag(connection, name)
+            return read_tag(connection, name)
 
     def remove(self, name: str) -> None:
         """Remove a tag that is attached to nothing, and that no policy is on.
@@ -135,7 +138,7 @@ class Tags:
             StillNeededError: It is attached to something, or policies are on it.
         """
         with self._changes.changing("tag.remove", f"tag:{name}") as connection:
-            _read_tag(connection, name)
+            read_tag(connection, name)
             query = sa.select(tag_attachments.c.resource).filter_by(tag=name).limit(1)
             if resource := connection.execute(query).scalar():
                 raise StillNeededError(
@@ -158,9 +161,9 @@ class Tags:
         """
         with self._changes.reading("tag.attach", quote_parts(as_parts(resource))):
             pass  # whoever may not gets no answer about what exists
-        tagged = self._existing(resource)
+        tagged = find_tagged(resource, self._columns)
         with self._changes.changing("tag.attach", tagged.resource, detail=tag) as connection:
-            _read_tag(connection, tag)
+            read_tag(connection, tag)
             if (found := _read_attachment(connection, tag, tagged.resource)) is not None:
                 return found
             attachment = Attachment(
@@ -190,25 +193,23 @@ class Tags:
         """
         name = quote_parts(as_parts(resource))
         with self._changes.changing("tag.detach", name, detail=tag) as connection:
-            _read_tag(connection, tag)
-            names = _possible_names(resource)
+            read_tag(connection, tag)
+            names = [tagged.resource for tagged in possibly_tagged(resource)]
             removed = connection.execute(
                 sa.delete(tag_attachments).where(
                     tag_attachments.c.tag == tag, tag_attachments.c.resource.in_(names)
                 )
             )
             if not removed.rowcount:
-                raise TagNotFoundError(
-                    f"Tag `{tag}` is not attached to `{names[0]}`.",
-                    hint=f'see lake.tags.resources("{tag}")',
-                )
+                raise not_attached(tag, names[0])
 
     def of(self, resource: str | Sequence[str]) -> list[str]:
         """Return the tags that a table or column itself has, sorted."""
+        names = [tagged.resource for tagged in possibly_tagged(resource)]
         with self._changes.reading() as connection:
             found = connection.execute(
                 sa.select(tag_attachments.c.tag)
-                .where(tag_attachments.c.resource.in_(_possible_names(resource)))
+                .where(tag_attachments.c.resource.in_(names))
                 .order_by(tag_attachments.c.tag)
                 .distinct()
             )
@@ -221,7 +222,7 @@ class Tags:
             TagNotFoundError: The tag isn't defined.
         """
         with self._changes.reading() as connection:
-            _read_tag(connection, tag)
+            read_tag(connection, tag)
             rows = connection.execute(
                 sa.select(tag_attachments).filter_by(tag=tag).order_by(tag_attachments.c.resource)
             )
@@ -232,20 +233,26 @@ class Tags:
         with self._changes.reading() as connection:
             return [_tag(row) for row in connection.execute(sa.select(tags).order_by(tags.c.tag))]
 
-    def _existing(self, resource: str | Sequence[str]) -> _Tagged:
-        """Return the table or column that a full name means: the longest table that exists."""
-        parts = as_parts(resource)
-        for length in range(len(parts), 2, -1):
-            table = GovernedTable.parse(parts[:length])
-            columns = self._columns.columns(table.full_name)
-            if columns is None:
-                continue
-            path = parts[length:]
-            if not path:
-                return _Tagged(table, None)
-            _check_column(table, path, columns)
-            return _Tagged(table, governed_column(path))
-        raise TableNotFoundError(f"Table or column `{quote_parts(parts)[:200]}` does not exist.")
+
+def find_tagged(resource: str | Sequence[str], known: Columns) -> Tagged:
+    """Return the table or column that a full name means: the longest table that exists.
+
+    Raises:
+        TableNotFoundError: There is no such table.
+        ColumnNotFoundError: The table has no such column.
+    """
+    parts = as_parts(resource)
+    for length in range(len(parts), 2, -1):
+        table = GovernedTable.parse(parts[:length])
+        columns = known.columns(table.full_name)
+        if columns is None:
+            continue
+        path = parts[length:]
+        if not path:
+            return Tagged(table, None)
+        _check_column(table, path, columns)
+        return Tagged(table, governed_column(path))
+    raise TableNotFoundError(f"Table or column `{quote_parts(parts)[:200]}` does not exist.")
 
 
 def _check_column(
@@ -253,7 +260,8 @@ def _check_column(
 ) -> None:
     wanted = fold(path[0])
     kinds = [kind for name, kind in columns if fold(name) == wanted]
-    if not kinds or (len(path) > 1 and not lower(kinds[0]).startswith("struct<")):
+    may_hold_fields = kinds and (not kinds[0] or lower(kinds[0]).startswith("struct<"))
+    if not kinds or (len(path) > 1 and not may_hold_fields):
         alike = nearest(path[0], [name for name, _ in columns])
         raise ColumnNotFoundError(
             f"Column `{quote_parts(path)}` of `{table.full_name}` does not exist.",
@@ -261,22 +269,33 @@ def _check_column(
         )
 
 
-def _possible_names(resource: str | Sequence[str]) -> list[str]:
-    """Return every resource that a full name can mean, without asking what exists."""
+def possibly_tagged(resource: str | Sequence[str]) -> list[Tagged]:
+    """Return every table and column that a full name can mean, without asking what exists.
+
+    Raises:
+        InvalidNameError: It can mean none.
+    """
     parts = as_parts(resource)
-    names = [
-        _Tagged(
+    found = [
+        Tagged(
             GovernedTable.parse(parts[:length]),
             governed_column(parts[length:]) if length < len(parts) else None,
-        ).resource
+        )
         for length in range(len(parts), 2, -1)
     ]
-    if not names:
+    if not found:
         raise InvalidNameError(
             f"`{quote_parts(parts)[:200]}` is neither a table's nor a column's full name.",
             hint="write catalog.namespace.table or catalog.namespace.table.column",
         )
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(found))
+
+
+def not_attached(tag: str, resource: str) -> TagNotFoundError:
+    """Return the error of a tag that isn't attached to what it is to be taken from."""
+    return TagNotFoundError(
+        f"Tag `{tag}` is not attached to `{resource}`.", hint=f'see lake.tags.resources("{tag}")'
+    )
 
 
 def _checked_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
@@ -289,7 +308,12 @@ def _checked_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     return dict(attributes)
 
 
-def _read_tag(connection: sa.Connection, name: str) -> Tag:
+def read_tag(connection: sa.Connection, name: str) -> Tag:
+    """Return a tag by its name.
+
+    Raises:
+        TagNotFoundError: It isn't defined.
+    """
     row = connection.execute(sa.select(tags).filter_by(tag=name)).first()
     if row is None:
         alike = nearest(str(name), connection.execute(sa.select(tags.c.tag)).scalars())

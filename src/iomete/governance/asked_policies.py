@@ -9,7 +9,7 @@ from iomete.governance.answers import Draft
 from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.evaluator import PolicyBook, Subject
 from iomete.governance.past_policies import PastPolicies, has_history
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
+from iomete.governance.principal_names import EVERYONE, EVERYONE_WORD, PrincipalKind, PrincipalName
 from iomete.governance.principal_records import check_exist
 
 if TYPE_CHECKING:
@@ -100,4 +100,5 @@ class AskedPolicies:
         with self._administration.reading(_ADMINISTRATION) as connection:
             check_exist(connection, [name])
         keys = evaluator.contents.memberships.keys_with(str(name))
-        return Subject(name=str(name), keys=keys)
+        shown = EVERYONE_WORD if name == EVERYONE else str(name)
+        return Subject(name=shown, keys=keys, container=str(name))

@@ -190,8 +190,13 @@ def column_of(parts: Sequence[str], resource: Name) -> str | None:
     """Return the column of a field's path; a column may have a dot in its own name."""
     if len(parts) < 4 or "." not in parts[3]:
         return None
-    in_table = as_parts(resource)[2 + parts[1].count(".") + 1 :]
+    in_table = as_parts(resource)[len(table_of(parts, resource)) :]
     return lower(in_table[0]) if len(in_table) > 1 else None
+
+
+def table_of(parts: Sequence[str], resource: Name) -> tuple[str, ...]:
+    """Return the parts of the table's own name, which is in what was named, as policies have it."""
+    return as_parts(resource)[: 2 + parts[1].count(".") + 1]
 
 
 def _in_table(

@@ -7,44 +7,69 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from iomete.catalog.governed_names import GovernedTable, governed_column
-from iomete.catalog.tables import tag_attachments, tags
-from iomete.errors import InvalidPolicyError, TableNotFoundError, TagNotFoundError
+from iomete.catalog.tables import tag_attachments
+from iomete.catalog.tags import find_tagged, not_attached, possibly_tagged, read_tag
+from iomete.governance.answers.draft_steps import is_among
 from iomete.governance.evaluator import Attachment
-from iomete.governance.policy_records import find_policy
+from iomete.governance.policy_records import find_policy, ids_by_name
 from iomete.governance.policy_writer import PolicyWriter
-from iomete.governance.principal_names import PrincipalName, parse_principals
+from iomete.governance.principal_names import parse_of_kind, parse_principals
 from iomete.governance.principal_records import check_exist
-from iomete.names import as_parts, nearest, quote_parts
+from iomete.names import as_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from iomete.governance.administration import Administration
+    from iomete.governance.asked_policies import AskedPolicies
     from iomete.governance.checks import PolicyChecks
     from iomete.governance.documents import Document
+    from iomete.governance.evaluator import Contents
+    from iomete.governance.principal_names import PrincipalKind, PrincipalName
     from iomete.governance.specifications import PolicyKind
+
+    IsTaken = Callable[[str], bool]
 
 
 class StoreDrafting:
     """What a draft needs of the lakehouse that it is for."""
 
     def __init__(
-        self, administration: Administration, writer: object, checks: PolicyChecks
+        self,
+        administration: Administration,
+        writer: object,
+        checks: PolicyChecks,
+        asked: AskedPolicies,
     ) -> None:
         if not isinstance(writer, PolicyWriter):
             raise TypeError("Only policies of the store are drafted.")
         self._administration = administration
         self._writer = writer
         self._checks = checks
+        self._asked = asked
 
-    def policy(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Document:
-        """Return the document of the policy that a call would make."""
-        return self._writer.drafted(kind, arguments, future=future)
+    def contents(self) -> Contents:
+        """Return what is decided by now, before the draft."""
+        return self._asked.current().contents
 
-    def updated(self, before: Document, changes: dict[str, Any], *, future: bool) -> Document:
+    # --- policies ---------------------------------------------------------------------------------
+
+    def policy(
+        self, kind: PolicyKind, arguments: dict[str, Any], is_taken: IsTaken, *, future: bool
+    ) -> Document:
+        """Return the document of the policy that a call would make, under a name that is free."""
+        return self._writer.drafted(kind, arguments, is_taken, future=future)
+
+    def updated(
+        self, before: Document, changes: dict[str, Any], is_taken: IsTaken, *, future: bool
+    ) -> Document:
         """Return a policy's document, which has an id, as a call would change it."""
-        return self._writer.drafted_update(before, changes, future=future)
+        return self._writer.drafted_update(before, changes, is_taken, future=future)
+
+    def imported(self, documents: Sequence[Document], *, future: bool) -> list[Document]:
+        """Return documents as they would be imported in place of policies of their names."""
+        source = {"policies": list(documents)}
+        return self._writer.checked_documents(source, replace=True, future=future)
 
     def current(self, policy: int | str) -> Document:
         """Return the document of a policy by id or name, with its id and state."""
@@ -52,61 +77,65 @@ class StoreDrafting:
             found = find_policy(connection, policy)
         return found.document | {"id": found.id, "isEnabled": found.enabled}
 
-    def members(self, container: str, names: str | Iterable[str]) -> list[tuple[str, str]]:
+    def ids_by_name(self, names: frozenset[str]) -> dict[str, int]:
+        """Return the ids of the policies that have some names, by name."""
+        with self._administration.reading() as connection:
+            return ids_by_name(connection, names)
+
+    # --- principals -------------------------------------------------------------------------------
+
+    def members(
+        self, kind: PrincipalKind, container: str, names: str | Iterable[str]
+    ) -> list[tuple[PrincipalName, PrincipalName]]:
         """Return a group or role with each member, if they exist."""
-        whole = PrincipalName.parse(container)
+        whole = parse_of_kind(container, kind)
         members = parse_principals(names)
         with self._administration.reading() as connection:
             check_exist(connection, [whole, *members])
-        return [(str(whole), str(member)) for member in members]
+        return [(whole, member) for member in members]
+
+    # --- tags -------------------------------------------------------------------------------------
 
     def attachment(self, tag: str, resource: str | Sequence[str]) -> Attachment:
         """Return a tag on a table or column, if both exist."""
+        tagged = find_tagged(resource, _KnownColumns(self._checks))
         with self._administration.reading() as connection:
-            _check_defined(connection, tag)
-        parts = as_parts(resource)
-        for length in range(len(parts), 2, -1):
-            if self._checks.kind_of(parts[:length]) == "table":
-                return Attachment(tag=tag, resources=_levels(parts[:length], parts[length:]))
-        if len(parts) < 3:
-            raise InvalidPolicyError(
-                [f"tag: `{quote_parts(parts)}` is no table and no column"],
-                hint="tags are attached to tables and columns",
-            )
-        raise TableNotFoundError(f"No table of `{quote_parts(parts)[:200]}` exists.")
+            read_tag(connection, tag)
+        return Attachment(tag=tag, resources=_values(tagged.parts))
 
     def attached(self, tag: str) -> list[Attachment]:
         """Return where a tag is attached, if it exists."""
         with self._administration.reading() as connection:
-            _check_defined(connection, tag)
+            read_tag(connection, tag)
             rows = connection.execute(sa.select(tag_attachments.c.parts).filter_by(tag=tag))
             return [Attachment(tag=tag, resources=_values(json.loads(parts))) for (parts,) in rows]
 
-    def possible_attachments(self, tag: str, resource: str | Sequence[str]) -> list[Attachment]:
-        """Return a tag on everything that a full name can mean, whether it exists or not."""
-        parts = as_parts(resource)
-        return [
-            Attachment(tag=tag, resources=_levels(parts[:length], parts[length:]))
-            for length in range(len(parts), 2, -1)
-        ]
+    def detached(
+        self, tag: str, resource: str | Sequence[str], attached: Sequence[Attachment]
+    ) -> list[Attachment]:
+        """Return what of the places of a tag a full name can mean, which needn't exist."""
+        possible = possibly_tagged(resource)
+        ways = [Attachment(tag=tag, resources=_values(tagged.parts)) for tagged in possible]
+        found = [one for one in ways if is_among(one, attached)]
+        if not found:
+            raise not_attached(tag, possible[0].resource)
+        return found
 
 
-def _check_defined(connection: sa.Connection, tag: str) -> None:
-    defined = set(connection.execute(sa.select(tags.c.tag)).scalars())
-    if tag not in defined:
-        alike = nearest(tag, defined)
-        raise TagNotFoundError(
-            f"Tag `{tag[:80]}` does not exist.",
-            hint=f"did you mean `{alike}`?" if alike else f'lake.tags.define("{tag[:80]}")',
-        )
+class _KnownColumns:
+    """Columns of tables that are known; without Spark, others can't be asked about.
 
+    Args:
+        checks: Tells what is known.
+    """
 
-def _levels(table: Sequence[str], path: Sequence[str]) -> dict[str, dict[str, list[str]]]:
-    named = GovernedTable.parse(table)
-    levels = {"catalog": named.catalog, "namespace": named.namespace, "table": named.table}
-    if path:
-        levels["column"] = governed_column(path)
-    return _values(levels)
+    def __init__(self, checks: PolicyChecks) -> None:
+        self._checks = checks
+
+    def columns(self, table: str, /) -> Sequence[tuple[str, str]] | None:
+        """Return name and type of a table's columns; None if no such table is known."""
+        is_known = self._checks.kind_of(as_parts(table)) == "table"
+        return self._checks.columns(table) if is_known else None
 
 
 def _values(levels: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:

@@ -10,12 +10,12 @@ from iomete.governance.asked_resources import PATH_ACTIONS, TABLE_PARTS, as_name
 from iomete.names import as_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from iomete.governance.answers import Explainer, Explanation
     from iomete.governance.audit.trail import AuditEvent
     from iomete.governance.checks import Inventory
-    from iomete.governance.evaluator import Subject
+    from iomete.governance.evaluator import Evaluator, Subject
 
 
 def explained(
@@ -60,18 +60,44 @@ def notes_on(event: AuditEvent, *, has_policies: bool) -> Iterator[str]:
         yield f"read through {', '.join(event.via)}: the rights of a view's creator count there"
 
 
-def differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> tuple[str, ...]:
+def masks_on(event: AuditEvent, evaluator: Evaluator, checks: Inventory) -> dict[str, str]:
+    """Return the masks that an event would record: on columns that it used, and on their fields."""
+    name = as_parts(event.resource)
+    columns = checks.columns_of(name) or event.columns or ()
+    read = evaluator.read(event.principal, as_named(name), [*columns, *checks.fields_of(name)])
+    used = None if event.columns is None else {column.lower() for column in event.columns}
+    return {
+        path: _plain(mask.type)
+        for path, mask in read.masks.items()
+        if used is None or path in used or path.split(".", 1)[0] in used
+    }
+
+
+def differences(
+    found: Explanation,
+    event: AuditEvent,
+    *,
+    masks: Callable[[], Mapping[str, str]],
+    has_all_columns: bool,
+) -> tuple[str, ...]:
     """Return in words what an event recorded otherwise than it is explained; empty: nothing.
 
     Args:
         found: The explanation.
         event: What was recorded; of a refusal, and of actions besides `select`, it has no policies.
+        masks: Returns the masks that it would record, where a table was read.
         has_all_columns: Whether the explanation is of all columns of the event's table.
     """
-    return tuple(_differences(found, event, has_all_columns=has_all_columns))
+    return tuple(_differences(found, event, masks, has_all_columns=has_all_columns))
 
 
-def _differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool) -> Iterator[str]:
+def _differences(
+    found: Explanation,
+    event: AuditEvent,
+    masks: Callable[[], Mapping[str, str]],
+    *,
+    has_all_columns: bool,
+) -> Iterator[str]:
     if found.verdict != event.verdict:
         by = f" by {policies_text(event.policies)}" if event.policies else ""
         yield f"it was {event.verdict}{by}, and would be {found.verdict}"
@@ -82,26 +108,20 @@ def _differences(found: Explanation, event: AuditEvent, *, has_all_columns: bool
         recorded = set(event.policies)
         if deciding != recorded if has_all_columns else not deciding <= recorded:
             yield f"{policies_text(recorded)} decided, and {policies_text(deciding)} would"
-        masks = _masks(found, event)
-        recorded_masks = {name: _plain(mask) for name, mask in event.masks.items()}
-        if masks != recorded_masks and (has_all_columns or event.columns is not None):
-            yield f"masked were {_words(recorded_masks)}, and would be {_words(masks)}"
+        was = {column: _plain(mask) for column, mask in event.masks.items()}
+        would_be = dict(masks())
+        if not has_all_columns:  # nor all fields
+            was, would_be = (_of_columns(one) for one in (was, would_be))
+        if would_be != was and (has_all_columns or event.columns is not None):
+            yield f"masked were {_words(was)}, and would be {_words(would_be)}"
     filters = () if found.filter is None else (found.filter.policy,)
     if set(filters) != set(event.filters) and found.verdict == event.verdict:
-        was, now = policies_text(event.filters), policies_text(filters)
-        yield f"rows were filtered by {was}, and would be by {now}"
+        recorded_filters, now = policies_text(event.filters), policies_text(filters)
+        yield f"rows were filtered by {recorded_filters}, and would be by {now}"
 
 
-def _masks(found: Explanation, event: AuditEvent) -> dict[str, str]:
-    """Return the masks of the columns that the event's query used, and of their fields."""
-    used = None if event.columns is None else {column.lower() for column in event.columns}
-    return {
-        column.column.lower(): _plain(column.mask.type)
-        for column in found.columns
-        if column.mask is not None
-        and column.verdict is Verdict.ALLOWED
-        and (used is None or column.column.lower().split(".", 1)[0] in used)
-    }
+def _of_columns(masks: Mapping[str, str]) -> dict[str, str]:
+    return {path: mask for path, mask in masks.items() if "." not in path}
 
 
 def _plain(mask: str) -> str:

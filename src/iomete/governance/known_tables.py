@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
@@ -24,7 +25,8 @@ class KnownTables:
     """Tables and columns that the store knows; of others, and of SQL, Spark has to be asked.
 
     The store knows Iceberg and Delta tables that Spark has met since a policy was on them, by name;
-    types of columns it doesn't know. What is asked first is remembered.
+    types of columns it doesn't know, nor which tables were dropped meanwhile. What is asked first
+    is remembered.
 
     Args:
         store: Of the lakehouse.
@@ -98,16 +100,15 @@ class KnownTables:
 
     @cached_property
     def _paths(self) -> dict[Parts, tuple[str, ...]]:
-        """The same with fields, by their paths."""
+        """The same with fields, by their paths; of tables that had one name, of all of them."""
         query = sa.select(known_tables).order_by(known_tables.c.identity, known_tables.c.since)
         with self._store.read() as connection:
             newest = {row.identity: row for row in connection.execute(query)}
-        return {
-            (row.catalog, *row.namespace.split("."), row.table_name): tuple(
-                json.loads(row.columns).values()
-            )
-            for row in newest.values()
-        }
+        found: dict[Parts, dict[str, None]] = defaultdict(dict)
+        for row in newest.values():
+            name = (row.catalog, *row.namespace.split("."), row.table_name)
+            found[name].update(dict.fromkeys(json.loads(row.columns).values()))
+        return {name: tuple(paths) for name, paths in found.items()}
 
     def _refuse(self, what: str) -> NoReturn:
         raise EngineError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from iomete.errors import StillNeededError
+from iomete.governance.membership_rules import no_admin_left
 from iomete.governance.principal_names import ADMIN, AUDITOR, PrincipalKind, PrincipalName
 from iomete.governance.tables import memberships, principals
 
@@ -34,22 +34,6 @@ def is_auditor(connection: sa.Connection, user: PrincipalName) -> bool:
     return _holds_any(connection, user, {ADMIN, AUDITOR})
 
 
-def check_no_circle(
-    connection: sa.Connection, container: PrincipalName, member: PrincipalName
-) -> None:
-    """Refuse a membership that would make something a member of itself.
-
-    Raises:
-        StillNeededError: It would.
-    """
-    if container == member or member in containers_of(connection, container):
-        raise StillNeededError(
-            f"{member.words} can't be put into {container.kind} `{container.name}`, which is "
-            "itself in it.",
-            hint=f"take `{container}` out of `{member}` first",
-        )
-
-
 def check_admin_left(connection: sa.Connection) -> None:
     """Refuse, before its commit, a change that leaves nobody who may administer.
 
@@ -61,10 +45,7 @@ def check_admin_left(connection: sa.Connection) -> None:
         principals.c.principal.in_(holders), principals.c.enabled
     )
     if not holders or connection.execute(enabled.limit(1)).first() is None:
-        raise StillNeededError(
-            "That would leave the lakehouse without an admin.",
-            hint='give another user the role first: lake.principals.grant_role("admin", "user:…")',
-        )
+        raise no_admin_left()
 
 
 def users_among(connection: sa.Connection, names: Iterable[PrincipalName]) -> set[PrincipalName]:

@@ -83,12 +83,7 @@ class PlannedAnswers:
         self, principal: str, action: str, table: Sequence[str], path: Sequence[str]
     ) -> PlannedAnswer:
         explained = self._answers.explain_column(principal, action, table, path, after=self._draft)
-        outer = None
-        if len(path) > 1:
-            outer = self._answers.explain_column(
-                principal, action, table, path[:1], after=self._draft
-            )
-        return PlannedAnswer(explained, self._names, is_column=True, outer=outer)
+        return PlannedAnswer(explained, self._names)
 
     def _of_whole(self, principal: str, action: str, named: Sequence[str]) -> PlannedAnswer:
         """Return what is answered of a table, namespace or catalog."""
@@ -129,26 +124,15 @@ class PlannedAnswer:
     Args:
         explanation: Of what was asked.
         names: Those of policies that are planned, by the ids that they have meanwhile.
-        is_column: Whether a column was asked about, or a field of a struct.
-        outer: The explanation of a struct field's column.
 
     `note` and `is_doubtful` are those of `as_code.testing.Answer`.
     """
 
-    def __init__(
-        self,
-        explanation: Explanation,
-        names: Mapping[int, str],
-        *,
-        is_column: bool = False,
-        outer: Explanation | None = None,
-    ) -> None:
+    def __init__(self, explanation: Explanation, names: Mapping[int, str]) -> None:
         self.explanation = explanation
         self.note = ""
         self.is_doubtful = False
         self._names = names
-        self._is_column = is_column
-        self._outer = outer
 
     @property
     def allowed(self) -> bool:
@@ -160,24 +144,21 @@ class PlannedAnswer:
         """The kind of mask that a column is seen by; None: as it is.
 
         Of a struct's field it is that of its column, too, where there are two: `hash, then
-        nullify`. Of a column without one it is that of its fields, `hash of contact.email`.
+        nullify`.
 
-        Of a table it is that of its visible columns: None where none of them is masked, a kind
-        where all are masked by it; else each kind with its columns, `hash of email`, which is no
-        kind's name, but a mask.
+        Of a table it is that of its visible columns, of a struct that of its fields: None where
+        none of them is masked, a kind where all are masked by it; else each kind with its columns,
+        `hash of email`, which is no kind's name, but a mask.
         """
-        outer = None if self._outer is None else self._outer.mask
-        both = (self.explanation.mask, outer)
-        own = dict.fromkeys(_kind(one) for one in both if one is not None)
-        if own:
-            return ", then ".join(own)
+        if self.explanation.masks or not self.explanation.columns:
+            masks = dict.fromkeys(map(_kind, self.explanation.masks))
+            return ", then ".join(masks) or None
         visible = [one for one in self.explanation.columns if one.verdict is Verdict.ALLOWED]
         masked: dict[str, list[str]] = defaultdict(list)
         for column in visible:
             if column.mask is not None:
                 masked[_kind(column.mask)].append(column.column)
-        is_all = len(masked) == 1 and sum(map(len, masked.values())) == len(visible)
-        if is_all and not self._is_column:  # of a column only the fields are there that have masks
+        if len(masked) == 1 and sum(map(len, masked.values())) == len(visible):
             return next(iter(masked))
         return "; ".join(f"{kind} of {', '.join(names)}" for kind, names in masked.items()) or None
 
@@ -207,9 +188,9 @@ def _draft(answers: PolicyAnswers, changes: Sequence[PlannedChange]) -> Draft:
     for change in changes:
         if change.action is PlannedAction.DELETE:
             draft.delete(change.policy_id if change.policy_id is not None else change.name)
-        elif change.after is not None:
-            draft.put(dict(change.after))
-    return draft
+    others = (change for change in changes if change.action is not PlannedAction.DELETE)
+    documents = (dict(change.after) for change in others if change.after is not None)
+    return draft.put(*documents, future=True)  # planning has looked at the tables
 
 
 def _effects(simulation: Simulation) -> Iterator[Effect]:

@@ -36,18 +36,19 @@ from iomete.governance.asked_resources import (
     is_path,
     known_table,
     refuse_ambiguous,
+    table_of,
 )
 from iomete.governance.drafting import StoreDrafting
 from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
 from iomete.governance.evaluator.resource_names import table_parts
-from iomete.governance.event_answers import differences, explained, notes_on
+from iomete.governance.event_answers import differences, explained, masks_on, notes_on
 from iomete.governance.known_tables import KnownTables
 from iomete.governance.ranger.exchange import RangerExchange
 from iomete.governance.unmet_names import find_unmet
 from iomete.names import as_parts, lower, quote_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from iomete.governance.asked_resources import Name
@@ -123,7 +124,7 @@ class PolicyAnswers(RangerExchange):
             parts,
             columns=columns,
             column=column,
-            fields=lambda: self._checks.fields_of(as_parts(resource)),
+            fields=self._fields(parts, resource),
         )
 
     def explain_column(
@@ -164,6 +165,10 @@ class PolicyAnswers(RangerExchange):
             column=column,
             fields=lambda: self._checks.fields_of(table),
         )
+
+    def _fields(self, parts: Sequence[str], resource: Name) -> Callable[[], Sequence[str]]:
+        """Return what gives the paths of the fields of the table that is named, or is named in."""
+        return lambda: self._checks.fields_of(table_of(parts, resource))
 
     @property
     def knows_all_tables(self) -> bool:
@@ -240,7 +245,12 @@ class PolicyAnswers(RangerExchange):
         return replace(
             found,
             notes=tuple(notes_on(event, has_policies=is_known)),
-            differs=differences(found, event, has_all_columns=has_all_columns),
+            differs=differences(
+                found,
+                event,
+                masks=lambda: masks_on(event, evaluator, self._checks),
+                has_all_columns=has_all_columns,
+            ),
         )
 
     def who_can(self, action: str, resource: Name, *, at: datetime | None = None) -> list[Holder]:
@@ -258,7 +268,9 @@ class PolicyAnswers(RangerExchange):
             self._checks, resource, future=False, step=self._step_to_known
         )
         column = column_of(parts, resource)
-        return holders_of(explainer, evaluator, action, parts, columns, column)
+        return holders_of(
+            explainer, evaluator, action, parts, columns, column, self._fields(parts, resource)
+        )
 
     def what_can(self, principal: str, *, at: datetime | None = None) -> list[Right]:
         """Return what a principal may do with which tables and views, sorted by their names.
@@ -280,7 +292,7 @@ class PolicyAnswers(RangerExchange):
             print(lake.policies.simulate(draft))
         """
         self._asked.refuse_elsewhere()
-        return Draft(StoreDrafting(self._administration, self._writer, self._checks))
+        return Draft(StoreDrafting(self._administration, self._writer, self._checks, self._asked))
 
     def simulate(self, change: Draft, *, at: datetime | None = None) -> Simulation:
         """Tell what a change would do: who gains, loses or sees what otherwise, on which tables.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -177,10 +178,15 @@ def read_history(connection: sa.Connection, policy_id: int) -> list[PolicyVersio
 
 def taken_names(connection: sa.Connection, names: set[str]) -> set[str]:
     """Return the names among `names` that policies have."""
-    query = sa.select(policies.c.name)
+    return set(ids_by_name(connection, names))
+
+
+def ids_by_name(connection: sa.Connection, names: Set[str]) -> dict[str, int]:
+    """Return the ids of the policies that have the names among `names`, by name."""
+    query = sa.select(policies.c.name, policies.c.policy_id)
     if len(names) <= _MAX_PARAMETERS:
         query = query.where(policies.c.name.in_(names))
-    return names.intersection(connection.execute(query).scalars())
+    return {name: policy_id for name, policy_id in connection.execute(query) if name in names}
 
 
 def to_policy(row: Any) -> Policy:

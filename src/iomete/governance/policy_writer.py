@@ -40,11 +40,13 @@ from iomete.governance.specifications import (
 from iomete.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from iomete.governance.administration import Administration
     from iomete.governance.principal_names import PrincipalName
+
+    IsTaken = Callable[[str], bool]
 
 _CALLER = 3
 """Frames from a warning here to the caller of `lake.policies`."""
@@ -63,43 +65,33 @@ class PolicyWriter:
 
     def create(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Policy:
         """Make the policy that a call asks for."""
-        with self._administration.reading("policy.create", _words(arguments)):
-            pass  # whoever may not gets no answer about what exists
-        problems = Problems()
-        spec = make_specification(kind, self._checks.kind_of, arguments, problems)
-        self._check(spec, problems, future=future)
+        spec = self._specified(kind, arguments, future=future)
         with self._administration.changing("policy.create", spec.target.text) as connection:
             _check_references(connection, spec)
-            document = to_document(spec) | {"name": _free_name(connection, spec)}
+            document = to_document(spec) | {"name": _free_name(spec, _taken_in(connection))}
             policy = insert_policy(connection, document, author=self._administration.author)
             self._administration.concerns(policy.on, policy.id)
             conflicts = find_conflicts(connection, policy)
         warn_of_conflicts(policy, conflicts, stacklevel=_CALLER)
         return policy
 
-    def drafted(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Document:
+    def drafted(
+        self, kind: PolicyKind, arguments: dict[str, Any], is_taken: IsTaken, *, future: bool
+    ) -> Document:
         """Return the document of the policy that a call asks for, and keep nothing."""
-        with self._administration.reading("policy.create", _words(arguments)):
-            pass
-        problems = Problems()
-        spec = make_specification(kind, self._checks.kind_of, arguments, problems)
-        self._check(spec, problems, future=future)
-        with self._administration.reading() as connection:
-            return to_document(spec) | {"name": _free_name(connection, spec)}
+        spec = self._specified(kind, arguments, future=future)
+        return to_document(spec) | {"name": _free_name(spec, is_taken)}
 
     def drafted_update(
-        self, before: Document, changes: dict[str, Any], *, future: bool
+        self, before: Document, changes: dict[str, Any], is_taken: IsTaken, *, future: bool
     ) -> Document:
         """Return a policy's document as a call would change it, and keep nothing."""
         with self._administration.reading("policy.update", f"policy:{before['id']}"):
             pass
-        problems = Problems()
-        old = from_document(before)
-        spec = change_specification(old, self._checks.kind_of, changes, problems)
-        self._check(spec, problems, future=future)
+        spec, made_up = self._changed(before, changes, future=future)
         kept = {
             "id": before["id"],
-            "name": spec.name or before["name"],
+            "name": _free_name(spec, is_taken, own=before["name"], made_up=made_up),
             "isEnabled": before.get("isEnabled", True),
         }
         return to_document(spec) | kept
@@ -145,15 +137,8 @@ class PolicyWriter:
         self, source: Document | str | Path, *, replace: bool, future: bool
     ) -> Sequence[Policy]:
         """Keep the policies of an export, all or none."""
-        with self._administration.reading("policy.import"):
-            pass
+        documents = self.checked_documents(source, replace=replace, future=future)
         problems = Problems()
-        documents = read_documents(source, problems)
-        if not future:
-            check_against_all_tables(documents, self._checks, problems)
-        with self._administration.reading() as connection:
-            _check_documents(connection, documents, problems, replace=replace)
-        problems.raise_any()
         with self._administration.changing("policy.import") as connection:
             _check_documents(connection, documents, problems, replace=replace)
             problems.raise_any()
@@ -166,21 +151,33 @@ class PolicyWriter:
             warn_of_conflicts(policy, others, stacklevel=_CALLER)
         return stored
 
+    def checked_documents(
+        self, source: Document | str | Path, *, replace: bool, future: bool
+    ) -> list[Document]:
+        """Return the policies of an export that can be imported, and keep nothing."""
+        with self._administration.reading("policy.import"):
+            pass
+        problems = Problems()
+        documents = read_documents(source, problems)
+        if not future:
+            check_against_all_tables(documents, self._checks, problems)
+        with self._administration.reading() as connection:
+            _check_documents(connection, documents, problems, replace=replace)
+        problems.raise_any()
+        return documents
+
     def _update(
         self, policy: int | str, changes: dict[str, Any], *, future: bool
     ) -> tuple[Policy, list[Policy]]:
         with self._administration.reading("policy.update", f"policy:{policy}") as connection:
             before = find_policy(connection, policy)
-        old = from_document(before.document)
-        problems = Problems()
-        spec = change_specification(old, self._checks.kind_of, changes, problems)
-        self._check(spec, problems, future=future)
+        spec, made_up = self._changed(before.document, changes, future=future)
         with self._administration.changing("policy.update", before.on) as connection:
             if find_policy(connection, before.id).version != before.version:
                 raise _ChangedMeanwhileError
             _check_references(connection, spec)
-            made_up = "name" not in changes and before.name.startswith(old.described())
-            name = _free_name(connection, spec, of=before, made_up=made_up)
+            is_taken = _taken_in(connection)
+            name = _free_name(spec, is_taken, own=before.name, made_up=made_up)
             after = replace_policy(
                 connection,
                 before,
@@ -197,6 +194,27 @@ class PolicyWriter:
             return insert_policy(connection, document, author=author, change=Change.IMPORTED)
         before = find_policy(connection, document["name"])
         return replace_policy(connection, before, document, author=author, change=Change.IMPORTED)
+
+    def _specified(
+        self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool
+    ) -> Specification:
+        """Return what a call that makes a policy says, once it is right."""
+        with self._administration.reading("policy.create", _words(arguments)):
+            pass  # whoever may not gets no answer about what exists
+        problems = Problems()
+        spec = make_specification(kind, self._checks.kind_of, arguments, problems)
+        self._check(spec, problems, future=future)
+        return spec
+
+    def _changed(
+        self, before: Document, changes: dict[str, Any], *, future: bool
+    ) -> tuple[Specification, bool]:
+        """Return what a policy says after a call, and whether its name only tells what it does."""
+        old = from_document(before)
+        problems = Problems()
+        spec = change_specification(old, self._checks.kind_of, changes, problems)
+        self._check(spec, problems, future=future)
+        return spec, "name" not in changes and before["name"].startswith(old.described())
 
     def _check(self, spec: Specification, problems: Problems, *, future: bool) -> None:
         """Hold a policy to who and what there is, and raise all that is wrong with it."""
@@ -259,24 +277,30 @@ def _check_documents(
         _note_missing_tag(connection, tags_of(document), problems, place)
 
 
+def _taken_in(connection: sa.Connection) -> IsTaken:
+    return lambda name: bool(taken_names(connection, {name}))
+
+
 def _free_name(
-    connection: sa.Connection,
-    spec: Specification,
-    *,
-    of: Policy | None = None,
-    made_up: bool = False,
+    spec: Specification, is_taken: IsTaken, *, own: str | None = None, made_up: bool = False
 ) -> str:
-    """Return the name that a policy was given, or one that says what it does and is free."""
-    own = {of.name} if of else set()
+    """Return the name that a policy was given, or one that says what it does and is free.
+
+    Args:
+        spec: What it says.
+        is_taken: Tells whether a policy has a name.
+        own: The name that it has so far, which is free for it.
+        made_up: Whether that name was not given, and says what it did.
+    """
     if spec.name and not made_up:
-        if taken_names(connection, {spec.name}) - own:
+        if spec.name != own and is_taken(spec.name):
             raise AlreadyExistsError(
                 f"Policy `{spec.name}` exists.", hint="use another name, or update() that one"
             )
         return spec.name
     wanted, number = spec.described(), 1
     name = wanted
-    while taken_names(connection, {name}) - own:
+    while name != own and is_taken(name):
         number += 1
         name = f"{wanted} ({number})"
     return name

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.catalog.tables import owners
-from iomete.errors import AlreadyExistsError, ConfigurationError, StillNeededError
+from iomete.errors import AlreadyExistsError, StillNeededError
 from iomete.governance.documents import to_json
-from iomete.governance.memberships import check_no_circle
-from iomete.governance.principal_names import EVERYONE, PrincipalKind, PrincipalName
+from iomete.governance.membership_rules import check_can_hold, check_no_circle
+from iomete.governance.memberships import containers_of
+from iomete.governance.principal_names import PrincipalKind, PrincipalName
 from iomete.governance.tables import attributes, memberships, policy_principals, principals
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def join(
         ConfigurationError: Such a thing can't hold such a member.
         StillNeededError: Something would be in itself.
     """
-    _check_can_hold(container, member)
-    check_no_circle(connection, container, member)
+    check_can_hold(container, member)
+    check_no_circle(container, member, containers_of(connection, container))
     edge = {"container": str(container), "member": str(member)}
     if connection.execute(sa.select(memberships).filter_by(**edge)).first() is None:
         connection.execute(
@@ -108,17 +109,4 @@ def check_unused(connection: sa.Connection, name: PrincipalName) -> None:
         raise StillNeededError(
             f"{name.words} owns tables, such as `{owned}`.",
             hint=f"give them another owner first{disabling}",
-        )
-
-
-def _check_can_hold(container: PrincipalName, member: PrincipalName) -> None:
-    if EVERYONE in (container, member):
-        raise ConfigurationError(
-            "Everyone is in the group `public`, which holds nobody else and is in nothing.",
-            hint='write policies to "everyone"',
-        )
-    if container.kind is PrincipalKind.GROUP and member.kind is PrincipalKind.ROLE:
-        raise ConfigurationError(
-            f"{member.words} can't be in a group.",
-            hint=f'give the role to the group: grant_role("{member.name}", "{container}")',
         )

@@ -100,6 +100,20 @@ def parse_principals(
     return tuple(dict.fromkeys(PrincipalName.parse(text, bare=bare) for text in value))
 
 
+def parse_of_kind(text: str, kind: PrincipalKind) -> PrincipalName:
+    """Read a principal of the kind that is asked for, which a bare name is of.
+
+    Raises:
+        ConfigurationError: It is of another kind, or no principal.
+    """
+    name = PrincipalName.parse(text, bare=kind)
+    if name.kind is not kind:
+        raise ConfigurationError(
+            f"`{text}` is a {name.kind}, and a {kind} is asked for.", hint=f"name a {kind}"
+        )
+    return name
+
+
 def parse_grantees(value: str | Iterable[str]) -> tuple[PrincipalName, ...]:
     """Read whom a policy is for: principals, `{OWNER}` and `{USER}`; as `parse_principals`.
 

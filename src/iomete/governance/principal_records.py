@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from iomete.governance.attributes import AttributeValue
 
+_MAX_PARAMETERS = 1000
+"""Most values that a statement compares with; databases have a limit of their own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -52,13 +55,11 @@ class Role:
 def missing(connection: sa.Connection, names: Iterable[PrincipalName]) -> list[PrincipalName]:
     """Return the principals among `names` that don't exist."""
     wanted = tuple(names)
-    there = set(
-        connection.execute(
-            sa.select(principals.c.principal).where(
-                principals.c.principal.in_([str(name) for name in wanted])
-            )
-        ).scalars()
-    )
+    there: set[str] = set()
+    for first in range(0, len(wanted), _MAX_PARAMETERS):
+        asked = [str(name) for name in wanted[first : first + _MAX_PARAMETERS]]
+        query = sa.select(principals.c.principal).where(principals.c.principal.in_(asked))
+        there.update(connection.execute(query).scalars())
     return [name for name in wanted if str(name) not in there]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from iomete.errors import ConfigurationError, StillNeededError
+from iomete.errors import StillNeededError
 from iomete.governance.attributes import AttributeValue, check_attributes
 from iomete.governance.memberships import check_admin_left, containers_of
 from iomete.governance.principal_changes import (
@@ -24,6 +24,7 @@ from iomete.governance.principal_names import (
     PrincipalName,
     check_new,
     names_of,
+    parse_of_kind,
     parse_principals,
 )
 from iomete.governance.principal_records import (
@@ -76,7 +77,7 @@ class Principals:
             AlreadyExistsError: There is a user of this name.
             PrincipalNotFoundError: One of the groups or roles does not exist.
         """
-        user = check_new(_of_kind(name, _USER))
+        user = check_new(parse_of_kind(name, _USER))
         values = check_attributes(attributes or {})
         containers = [*_all_of_kind(groups, _GROUP), *_all_of_kind(roles, _ROLE)]
         with self._administration.changing("user.add", str(user)) as connection:
@@ -101,7 +102,7 @@ class Principals:
             PrincipalNotFoundError: The user, a group or a role does not exist.
             StillNeededError: It would leave the lakehouse without an admin.
         """
-        user = _of_kind(name, _USER)
+        user = parse_of_kind(name, _USER)
         values = None if attributes is None else check_attributes(attributes)
         wanted = {
             _GROUP: None if groups is None else _all_of_kind(groups, _GROUP),
@@ -138,7 +139,7 @@ class Principals:
         Raises:
             StillNeededError: Policies name the user, the user owns tables, or is the last admin.
         """
-        self._remove(_of_kind(name, _USER))
+        self._remove(parse_of_kind(name, _USER))
 
     def add_group(self, name: str, *, members: Names = (), groups: Names = ()) -> None:
         """Add a group.
@@ -148,7 +149,7 @@ class Principals:
             members: Users and groups to put into it; a bare name is a user.
             groups: Groups to put it into.
         """
-        group = check_new(_of_kind(name, _GROUP))
+        group = check_new(parse_of_kind(name, _GROUP))
         self._add_container(group, parse_principals(members), _all_of_kind(groups, _GROUP))
 
     def remove_group(self, name: str) -> None:
@@ -157,7 +158,7 @@ class Principals:
         Raises:
             StillNeededError: Policies name it, or the last admin is one by it.
         """
-        self._remove(_of_kind(name, _GROUP))
+        self._remove(parse_of_kind(name, _GROUP))
 
     def add_role(self, name: str, *, to: Names = (), roles: Names = ()) -> None:
         """Add a role.
@@ -167,7 +168,7 @@ class Principals:
             to: Users, groups and roles that hold it; a bare name is a user.
             roles: Roles that come with it: who holds the new one holds them.
         """
-        role = check_new(_of_kind(name, _ROLE))
+        role = check_new(parse_of_kind(name, _ROLE))
         self._add_container(role, parse_principals(to), _all_of_kind(roles, _ROLE))
 
     def remove_role(self, name: str) -> None:
@@ -176,7 +177,7 @@ class Principals:
         Raises:
             StillNeededError: Policies name it, or it is `admin`.
         """
-        self._remove(_of_kind(name, _ROLE))
+        self._remove(parse_of_kind(name, _ROLE))
 
     def add_to_group(self, group: str, members: Names) -> None:
         """Put users and groups into a group; a bare name is a user. Twice does no harm.
@@ -184,11 +185,11 @@ class Principals:
         Raises:
             StillNeededError: A group would be in itself.
         """
-        self._connect(_of_kind(group, _GROUP), parse_principals(members))
+        self._connect(parse_of_kind(group, _GROUP), parse_principals(members))
 
     def remove_from_group(self, group: str, members: Names) -> None:
         """Take users and groups out of a group; a bare name is a user."""
-        self._disconnect(_of_kind(group, _GROUP), parse_principals(members))
+        self._disconnect(parse_of_kind(group, _GROUP), parse_principals(members))
 
     def grant_role(self, role: str, to: Names) -> None:
         """Give a role to users, groups and roles; a bare name is a user. Twice does no harm.
@@ -196,11 +197,11 @@ class Principals:
         Raises:
             StillNeededError: A role would be held by itself.
         """
-        self._connect(_of_kind(role, _ROLE), parse_principals(to))
+        self._connect(parse_of_kind(role, _ROLE), parse_principals(to))
 
     def revoke_role(self, role: str, of: Names) -> None:
         """Take a role from users, groups and roles that hold it directly."""
-        self._disconnect(_of_kind(role, _ROLE), parse_principals(of))
+        self._disconnect(parse_of_kind(role, _ROLE), parse_principals(of))
 
     def set_attribute(self, user: str, name: str, value: AttributeValue | None) -> None:
         """Set an attribute of a user; None takes it away."""
@@ -208,7 +209,7 @@ class Principals:
 
     def set_attributes(self, user: str, values: Mapping[str, AttributeValue | None]) -> None:
         """Set some attributes of a user, None takes one away; others stay as they are."""
-        who = _of_kind(user, _USER)
+        who = parse_of_kind(user, _USER)
         kept = check_attributes({n: v for n, v in values.items() if v is not None})
         names = ", ".join(sorted(values))  # and not what they are
         with self._administration.changing(
@@ -289,8 +290,8 @@ class Principals:
         with self._administration.changing(
             f"{container.kind}.add_members", str(container), detail=names
         ) as connection:
+            check_exist(connection, (container, *members))
             for member in members:
-                check_exist(connection, (container, member))
                 join(connection, container, member, author=self._author)
 
     def _disconnect(self, container: PrincipalName, members: Collection[PrincipalName]) -> None:
@@ -298,15 +299,15 @@ class Principals:
         with self._administration.changing(
             f"{container.kind}.remove_members", str(container), detail=names
         ) as connection:
+            check_exist(connection, (container, *members))
             for member in members:
-                check_exist(connection, (container, member))
                 connection.execute(
                     sa.delete(memberships).filter_by(container=str(container), member=str(member))
                 )
             check_admin_left(connection)
 
     def _set_enabled(self, name: str, *, enabled: bool) -> None:
-        user = _of_kind(name, _USER)
+        user = parse_of_kind(name, _USER)
         action = "user.enable" if enabled else "user.disable"
         with self._administration.changing(action, str(user)) as connection:
             check_exist(connection, [user])
@@ -327,15 +328,6 @@ class Principals:
             check_admin_left(connection)
 
 
-def _of_kind(text: str, kind: PrincipalKind) -> PrincipalName:
-    name = PrincipalName.parse(text, bare=kind)
-    if name.kind is not kind:
-        raise ConfigurationError(
-            f"`{text}` is a {name.kind}, and a {kind} is asked for.", hint=f"name a {kind}"
-        )
-    return name
-
-
 def _all_of_kind(value: Names, kind: PrincipalKind) -> list[PrincipalName]:
     texts = [value] if isinstance(value, str) else list(value)
-    return [_of_kind(text, kind) for text in texts]
+    return [parse_of_kind(text, kind) for text in texts]

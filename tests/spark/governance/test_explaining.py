@@ -87,7 +87,8 @@ def test_patterns_of_fields_are_told_as_they_are_shown(
         lake.policies.mask(table, "items.*e", "nullify", to=reader, future=True)
     told = lake.policies.explain(reader, "select", table)
     masked = {column.column for column in told.columns if column.mask}
-    assert masked == {"home.street", "home.zip", "items.code", "items.note"}
+    inside = {"items.code", "items.note", "items.note.text"}
+    assert masked == {"home.street", "home.zip", *inside}
     (right,) = (one for one in lake.policies.what_can(reader) if one.resource == table)
     assert {name for name, mask in right.columns.items() if mask} == masked
     (row,) = lake.as_principal(reader).sql(f"SELECT * FROM {table}").collect()
@@ -96,6 +97,38 @@ def test_patterns_of_fields_are_told_as_they_are_shown(
         "home": {"street": None, "zip": None},
         "items": [{"Code": None, "note": None}],
     }
+
+
+def test_structs_below_masked_structs_are_told_as_they_are_shown(
+    lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer
+) -> None:
+    table, reader = f"{namespace}.nested", newcomer()
+    lake.sql(
+        f"CREATE TABLE {table} AS SELECT named_struct('a', named_struct('x', 'one', 'y', 'two'), "
+        "'b', named_struct('x', 'three', 'y', 'four')) AS s"
+    )
+    with lake.policies.batch():
+        lake.policies.grant("select", on=table, to=reader)
+        lake.policies.mask(table, "s.a", "nullify", to=reader)
+        lake.policies.mask(table, "s.a.x", "constant", value="seen", to=reader)
+        lake.policies.mask(table, "s.b.x", "constant", value="seen", to=reader)
+        shown = "named_struct('x', concat({col}.x, '!'), 'y', {col}.y)"
+        lake.policies.mask(table, "s.b", "custom", expression=shown, to=reader)
+    (row,) = lake.as_principal(reader).sql(f"SELECT s.a, s.b.x, s.b.y FROM {table}").collect()
+    assert tuple(row) == (None, "seen!", "four")
+    masks = {
+        path: [one.type for one in lake.policies.explain(reader, "select", f"{table}.{path}").masks]
+        for path in ("s.a", "s.a.x", "s.a.y", "s.b.x", "s.b.y")
+    }
+    assert masks == {
+        "s.a": ["MASK_NULL"],
+        "s.a.x": ["MASK_NULL"],
+        "s.a.y": ["MASK_NULL"],
+        "s.b.x": ["MASK_CONSTANT", "CUSTOM"],
+        "s.b.y": ["CUSTOM"],
+    }
+    (event,) = (one for one in lake.audit.events(principal=reader) if one.action == "select")
+    assert lake.policies.explain_event(event).differs == ()
 
 
 def test_spark_and_python_agree_on_who_may_what(

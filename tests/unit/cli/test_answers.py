@@ -38,7 +38,7 @@ def test_explain_says_what_decides_and_what_is_seen() -> None:
     assert run("explain", "bob", "select", "lake.crm.customers").startswith("`bob` may not select")
     given = json.loads(run("explain", "alice", "select", "lake.crm.customers.email", "-o", "json"))
     assert given["verdict"] == "allowed"
-    assert given["mask"]["expression"] == "MASK_HASH"
+    assert given["masks"][0]["expression"] == "MASK_HASH"
 
 
 @pytest.mark.usefixtures("lake")

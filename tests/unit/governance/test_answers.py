@@ -506,6 +506,51 @@ def test_what_is_on_patterns_is_neither_redundant_nor_shadowed(world: World) -> 
     assert FindingKind.SHADOWED not in found
 
 
+def test_what_is_for_who_is_to_come_is_neither_redundant_nor_shadowed(world: World) -> None:
+    world.tags.attach("PII.EMAIL", f"{CUSTOMERS}.email")
+    world.owners.set_owner(CUSTOMERS, "bob")
+    grant = world.policies.grant
+    for name in ("alice", "bob"):
+        grant("select", on=CUSTOMERS, to=name, name=f"own {name}", priority="override")
+    grant("select", on=CUSTOMERS, to="group:analysts", name="group")
+    grant("select", on=CUSTOMERS, to="{OWNER}", name="owner")
+    world.policies.mask_tag("PII.EMAIL", "hash", to="bob", name="tag")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="bob", priority="override", name="mask")
+    assert FindingKind.REDUNDANT not in found_kinds(world)
+    assert FindingKind.SHADOWED not in found_kinds(world)
+    grant("select", on=CUSTOMERS, to="group:eu", name="less")
+    assert found_kinds(world)[FindingKind.REDUNDANT] == {"less"}
+
+
+def test_without_spark_only_what_is_on_known_tables_is_redundant(
+    world: World, offline: Policies
+) -> None:
+    world.meet_table(CUSTOMERS, {"1": "id", "2": "email"})
+    world.policies.grant("select", on="lake", to="group:analysts")
+    for name, tables in (("one", ["customers"]), ("two", ["customers", "orders"])):
+        own = world.policies.grant("select", on=CUSTOMERS, to="bob", name=name)
+        document = own.document
+        document["resources"]["table"]["values"] = tables
+        world.policies.import_({"policies": [document]}, replace=True, future=True)
+    found = {one.subject for one in offline.findings() if one.kind is FindingKind.REDUNDANT}
+    assert found == {"one"}
+
+
+def test_policies_that_nobody_is_meant_by_are_unused(world: World) -> None:
+    grant = world.policies.grant
+    grant("select", on=CUSTOMERS, to="group:eu", except_="alice", name="nobody is left")
+    grant("select", on=CUSTOMERS, to=world.admin, name="for an admin")
+    grant("select", on=CUSTOMERS, columns="gone", to="bob", future=True, name="no column")
+    grant("select", on=CUSTOMERS, columns="gone*", to="bob", future=True, name="no pattern")
+    world.policies.mask(CUSTOMERS, "contact.email", "hash", to="bob", name="a field")
+    grant("select", on=CUSTOMERS, to="group:analysts", except_="alice", name="somebody is left")
+    found = {one.subject: one.message for one in world.policies.findings()
+             if one.kind is FindingKind.UNUSED}  # fmt: skip
+    assert set(found) == {"nobody is left", "for an admin", "no column", "no pattern"}
+    assert "only admins are meant" in found["for an admin"]
+    assert "no table, view or column" in found["no column"]
+
+
 def test_much_to_many_is_over_broad(world: World) -> None:
     world.policies.grant("select", on="lake", to="everyone", name="open")
     world.policies.grant("all", on="lake", to="bob", name="mighty")
@@ -591,7 +636,7 @@ def test_what_the_draft_took_away_is_not_there_to_change(world: World) -> None:
     for key in (policy.id, "one"):
         with pytest.raises(PolicyNotFoundError, match="any more"):
             world.policies.draft().delete("one").update(key, to="alice")
-    with pytest.raises(AlreadyExistsError, match="in the draft"):
+    with pytest.raises(AlreadyExistsError, match="`two` exists"):
         world.policies.draft().grant("select", on=ORDERS, to="bob", name="two").grant(
             "select", on=ORDERS, to="bob", name="two"
         )
@@ -1103,6 +1148,51 @@ def test_what_holds_later_for_who_moves_is_told(world: World) -> None:
     )
     draft = world.policies.draft().attach("PII.EMAIL", CUSTOMERS)
     assert world.policies.simulate(draft).unjudged == (f"policy `by tag`, by its tags: {told}",)
+
+
+def test_a_refused_table_is_told_by_what_refuses_it(world: World) -> None:
+    explain = world.policies.explain
+    over = {"valid_until": "2020-01-01", "name": "over"}
+    world.policies.deny("select", on=CUSTOMERS, to="alice", **over)
+    nothing = f"may not select from `{CUSTOMERS}`: no column of it is granted"
+    assert explain("alice", "select", CUSTOMERS).reason == f"`alice` {nothing}."
+    one = world.policies.deny("select", on=CUSTOMERS, columns="region", to="bob", name="one")
+    told = f"`bob` {nothing}; denied: region (by policy {one.id})."
+    assert explain("bob", "select", CUSTOMERS).reason == told
+    whole = world.policies.deny("select", on=CUSTOMERS, to="bob", name="whole")
+    assert f"policy {whole.id} `whole` decides" in explain("bob", "select", CUSTOMERS).reason
+
+
+def test_a_group_that_is_asked_about_is_told_by_its_way(world: World) -> None:
+    world.policies.grant("select", on=CUSTOMERS, to="group:analysts")
+    world.policies.mask(CUSTOMERS, "email", "hash", to="everyone")
+    found = world.policies.explain("group:eu", "select", f"{CUSTOMERS}.email")
+    assert found.policies[0].through == ("group:eu", "group:analysts")
+    assert found.policies[0].why == "it grants `select` to `group:analysts`"
+    assert found.mask is not None
+    assert found.mask.through == ("group:eu", "group:public")
+    role = world.policies.explain("role:dpo", "select", CUSTOMERS)
+    assert (
+        role.reason == f"`role:dpo` may not select from `{CUSTOMERS}`: no column of it is granted."
+    )
+    assert world.policies.explain("everyone", "select", CUSTOMERS).reason.startswith("`everyone`")
+
+
+def test_what_is_not_in_force_on_a_path_is_told(world: World) -> None:
+    over = {"valid_until": "2020-01-01", "name": "over"}
+    world.policies.grant("write", on_path="/data", to="bob", **over)
+    (policy,) = world.policies.explain("bob", "write", "/data/x").policies
+    assert policy.outcome is Outcome.NOT_IN_FORCE
+
+
+def test_without_spark_a_table_made_anew_has_the_columns_of_both(
+    world: World, offline: Policies
+) -> None:
+    world.meet_table(CUSTOMERS, {"1": "id", "2": "email"}, identity="iceberg:ffff")
+    world.meet_table(CUSTOMERS, {"1": "id", "2": "ssn"}, identity="iceberg:1111")
+    world.policies.grant("select", on=CUSTOMERS, to="bob")
+    seen = offline.explain("bob", "select", CUSTOMERS).columns
+    assert {one.column for one in seen} == {"id", "email", "ssn"}
 
 
 def test_a_drafted_policy_is_called_a_draft(world: World) -> None:

@@ -43,6 +43,7 @@ class Audience:
         self._having: dict[str, int] = defaultdict(int)
         self.everyone = 0
         self.admins = 0
+        self.keys_of_admins: frozenset[str] = frozenset()
         self._bits = {name: 1 << place for place, name in enumerate(self.names)}
         self._odd_names = {name for name in self.names if is_wild(name) or "{" in name}
         for name, bit in self._bits.items():
@@ -52,6 +53,7 @@ class Audience:
             keys = self.keys[name] = contents.memberships.keys_of(name)
             if str(ADMIN) in keys:
                 self.admins |= bit
+                self.keys_of_admins |= keys
                 continue
             self.everyone |= bit
             for key in keys:

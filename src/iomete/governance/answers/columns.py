@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iomete.governance.evaluator.decisions import MaskInForce
 from iomete.governance.evaluator.matching import ANY_NAME, example, is_wild
 from iomete.governance.evaluator.reading import mask_in_force
 from iomete.governance.evaluator.resource_names import prefixes
@@ -20,24 +21,41 @@ if TYPE_CHECKING:
 OTHER_COLUMNS = "*"
 """Stands for every column of a table that no policy and no tag singles out."""
 DENIED_FIELD = "MASK_NULL"
+_CUSTOM = "CUSTOM"
 """What a field is shown as that a policy denies: its struct has a null in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What changes the values of a column or field: a mask, or a denial that leaves nulls.
+
+    `rule` is that of the mask; `parts` are what it is on: the field, a struct that it is in, or its
+    column.
+    """
+
+    shown_as: MaskInForce
+    policy: CompiledPolicy
+    rule: Rule | None
+    parts: Parts
+
+    @property
+    def covers_below(self) -> bool:
+        """Whether what is below it isn't looked at: a custom mask alone is given masked fields."""
+        return self.shown_as.type != _CUSTOM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """Whether somebody reads a column or field, and how it is shown.
 
-    `access` is that of the column. `denial` is what denies a field of it; `rule` is the mask of the
-    very column or field, `outer` that of a field's column, which comes on top of it. `parts` and
-    `column_parts` are what these two are on.
+    `access` is that of the column. `rule` is the mask of the very column or field. `layers` are
+    what its values go through: for a field that of the outermost struct that has a mask, then the
+    one of its column.
     """
 
     access: Access
-    denial: CompiledPolicy | None
     rule: Rule | None
-    outer: Rule | None
-    parts: Parts
-    column_parts: Parts
+    layers: tuple[Layer, ...]
 
     @property
     def is_visible(self) -> bool:
@@ -45,20 +63,14 @@ class Seen:
         return self.access.is_allowed
 
     @property
-    def shown_by(self) -> tuple[Rule, Parts] | None:
-        """The mask in force, of a field its own first, and what it is on."""
-        for rule, parts in ((self.rule, self.parts), (self.outer, self.column_parts)):
-            if rule is not None and mask_in_force(rule) is not None:
-                return rule, parts
-        return None
+    def denial(self) -> CompiledPolicy | None:
+        """What denies a field, or a struct that it is in, so that there is a null in its place."""
+        return next((one.policy for one in self.layers if one.rule is None), None)
 
     @property
     def mask(self) -> str | None:
         """What values are shown as, with its parameter; None: as they are."""
-        if self.denial is not None:
-            return DENIED_FIELD
-        masks = (mask_in_force(rule) for rule in (self.rule, self.outer))
-        return ", then ".join(mask.text for mask in masks if mask is not None) or None
+        return ", then ".join(layer.shown_as.text for layer in self.layers) or None
 
 
 def seen_by(
@@ -73,21 +85,36 @@ def seen_by(
         name: Of the column, or the path of the field, in lower case.
         column: The column of the field; None: it is a column itself.
     """
-    parts = (*table, name)
-    column_parts = parts if column is None else (*table, column)
-    denial = outer = None
+    whole = (*table, name if column is None else column)
+    layers: list[Layer] = []
     if column is not None:
-        found = evaluator.access(subject, "select", parts)
-        denial = found.policy if found.is_denied else None
-        outer = evaluator.mask(subject, column_parts)
+        steps = [path for path in prefixes(name) if len(path) > len(column)]
+        for path in (name, *reversed(steps)):
+            layer = _of_field(evaluator, subject, (*table, path))
+            if layer is not None:
+                layers = [layer] if layer.covers_below else [*layers, layer]
+    outer = _masked(evaluator.mask(subject, whole), whole)
     return Seen(
-        access=evaluator.decide(subject, "select", column_parts),
-        denial=denial,
-        rule=evaluator.mask(subject, parts),
-        outer=outer,
-        parts=parts,
-        column_parts=column_parts,
+        access=evaluator.decide(subject, "select", whole),
+        rule=evaluator.mask(subject, (*table, name)),
+        layers=(*layers, *(() if outer is None else (outer,))),
     )
+
+
+def _of_field(evaluator: Evaluator, subject: Subject, parts: Parts) -> Layer | None:
+    """Return what changes the values of a field, or of a struct in a column."""
+    found = evaluator.access(subject, "select", parts)
+    if found.is_denied and found.policy is not None:
+        null = MaskInForce(type=DENIED_FIELD, value=None, policy=found.policy.id)
+        return Layer(shown_as=null, policy=found.policy, rule=None, parts=parts)
+    return _masked(evaluator.mask(subject, parts), parts)
+
+
+def _masked(rule: Rule | None, parts: Parts) -> Layer | None:
+    found = mask_in_force(rule)
+    if rule is None or found is None:
+        return None
+    return Layer(shown_as=found, policy=rule.policy, rule=rule, parts=parts)
 
 
 def column_of(name: str, columns: Collection[str]) -> str | None:

@@ -9,6 +9,7 @@ from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_
 from iomete.governance.answers.policy_ids import id_text
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Said
+from iomete.governance.evaluator.path_rules import on_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,9 +60,15 @@ class ConsideredPolicies(Considering):
         policies = {policy.id: policy for policy in self._evaluator.paths.on(subject, path)}
         if found.policy is not None:  # a denial of something below
             policies.setdefault(found.policy.id, found.policy)
-        return _sorted(
+        considered = [
             self._consider(policy, subject, action, None, found, ()) for policy in policies.values()
-        )
+        ]
+        considered += [
+            self._told(policy, str(said), (Outcome.NOT_IN_FORCE, NOT_NOW))
+            for policy in on_path(self._asleep, subject, path)
+            if (said := policy.says(action, subject, None)) is not Said.NOTHING
+        ]
+        return _sorted(considered)
 
     def _consider(
         self,

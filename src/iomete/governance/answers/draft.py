@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iomete.errors import PolicyNotFoundError, TagNotFoundError
 from iomete.governance.answers.draft_steps import (
     Delete,
     Member,
@@ -14,16 +13,19 @@ from iomete.governance.answers.draft_steps import (
     Step,
     Tagged,
     attachments_after,
-    is_among,
+    check_admin_left,
     memberships_after,
 )
 from iomete.governance.answers.drafted_policies import DraftedPolicies
-from iomete.governance.document_rules import check_document
+from iomete.governance.principal_names import PrincipalKind
 from iomete.governance.specifications import PolicyKind
 
 if TYPE_CHECKING:
     from iomete.governance.documents import Document
     from iomete.governance.evaluator import Attachment, Contents
+    from iomete.governance.principal_names import PrincipalName
+
+    IsTaken = Callable[[str], bool]
 
 Names = str | Iterable[str]
 
@@ -31,17 +33,32 @@ Names = str | Iterable[str]
 class Drafting(Protocol):
     """Turns the words of a call into what would be kept; nothing is changed."""
 
-    def policy(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Document:
-        """Return the document of the policy that a call would make."""
+    def contents(self) -> Contents:
+        """Return what is decided by now, before the draft."""
 
-    def updated(self, before: Document, changes: dict[str, Any], *, future: bool) -> Document:
+    def policy(
+        self, kind: PolicyKind, arguments: dict[str, Any], is_taken: IsTaken, *, future: bool
+    ) -> Document:
+        """Return the document of the policy that a call would make, under a name that is free."""
+
+    def updated(
+        self, before: Document, changes: dict[str, Any], is_taken: IsTaken, *, future: bool
+    ) -> Document:
         """Return a policy's document, which has an id, as a call would change it."""
+
+    def imported(self, documents: Sequence[Document], *, future: bool) -> Sequence[Document]:
+        """Return documents as they would be imported in place of policies of their names."""
 
     def current(self, policy: int | str) -> Document:
         """Return the document of a policy by id or name, with its id and state."""
 
-    def members(self, container: str, names: Names) -> list[tuple[str, str]]:
-        """Return a group or role with each member, written with their kinds, if they exist."""
+    def ids_by_name(self, names: frozenset[str]) -> dict[str, int]:
+        """Return the ids of the policies that have some names, by name."""
+
+    def members(
+        self, kind: PrincipalKind, container: str, names: Names
+    ) -> list[tuple[PrincipalName, PrincipalName]]:
+        """Return a group or role with each member, if they exist."""
 
     def attachment(self, tag: str, resource: str | Sequence[str]) -> Attachment:
         """Return a tag on a resource, if both exist."""
@@ -49,8 +66,10 @@ class Drafting(Protocol):
     def attached(self, tag: str) -> list[Attachment]:
         """Return where a tag is attached, if it exists."""
 
-    def possible_attachments(self, tag: str, resource: str | Sequence[str]) -> list[Attachment]:
-        """Return a tag on everything that a full name can mean, whether it exists or not."""
+    def detached(
+        self, tag: str, resource: str | Sequence[str], attached: Sequence[Attachment]
+    ) -> list[Attachment]:
+        """Return what of the places of a tag a full name can mean, which needn't exist."""
 
 
 @dataclass(slots=True)
@@ -67,7 +86,7 @@ class Draft:
     _policies: DraftedPolicies = field(init=False)
 
     def __post_init__(self) -> None:
-        self._policies = DraftedPolicies(self._drafting.current)
+        self._policies = DraftedPolicies(self._drafting.current, self._drafting.ids_by_name)
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -131,11 +150,8 @@ class Draft:
         for short, long in (("table", "on"), ("column", "columns")):
             if short in changes:
                 changes[long] = changes.pop(short)
-        before = self._policies.get(policy)
-        after = self._drafting.updated(before, changes, future=future)
-        if after["name"] != before["name"]:
-            self._policies.check_free(after["name"])
-        return self._do(Put(after))
+        before, is_taken = self._policies.get(policy), self._policies.is_taken
+        return self._do(Put(self._drafting.updated(before, changes, is_taken, future=future)))
 
     def enable(self, policy: int | str) -> Draft:
         """Put a disabled policy in force again."""
@@ -149,37 +165,52 @@ class Draft:
         """Take a policy away, by id or name; one of the draft's own by its name."""
         return self._do(Delete(int(self._policies.get(policy)["id"])))
 
-    def put(self, document: Document) -> Draft:
-        """Add a Ranger policy as `lake.policies.import_` would, with `replace=True`.
+    def put(self, *documents: Document, future: bool = False) -> Draft:
+        """Add Ranger policies as `lake.policies.import_` would, with `replace=True`.
 
         Args:
-            document: As an export holds it; a policy of the same name is replaced.
+            documents: As an export holds them; policies of the same names are replaced.
+            future: Whether tables and columns that are named needn't exist yet.
 
         Raises:
-            InvalidPolicyError: With everything that is wrong with it.
+            InvalidPolicyError: With everything that is wrong with them.
         """
-        checked = check_document(document)
-        try:
-            policy_id = int(self._policies.named(checked["name"])["id"])
-        except PolicyNotFoundError:
-            policy_id = self._policies.next_id()
-        return self._do(Put(checked | {"id": policy_id}))
+        checked = self._drafting.imported(documents, future=future)
+        return self._do(*map(Put, self._policies.with_ids(checked)))
 
     def add_to_group(self, group: str, members: Names) -> Draft:
-        """Put users and groups into a group; a bare name is a user."""
-        return self._move(f"group:{group.removeprefix('group:')}", members, joins=True)
+        """Put users and groups into a group; a bare name is a user.
+
+        Raises:
+            ConfigurationError: A group can't hold such a member.
+            StillNeededError: A group would be in itself.
+        """
+        return self._move(PrincipalKind.GROUP, group, members, joins=True)
 
     def remove_from_group(self, group: str, members: Names) -> Draft:
-        """Take users and groups out of a group; a bare name is a user."""
-        return self._move(f"group:{group.removeprefix('group:')}", members, joins=False)
+        """Take users and groups out of a group; a bare name is a user.
+
+        Raises:
+            StillNeededError: It would leave the lakehouse without an admin.
+        """
+        return self._move(PrincipalKind.GROUP, group, members, joins=False)
 
     def grant_role(self, role: str, to: Names) -> Draft:
-        """Give a role to users, groups and roles; a bare name is a user."""
-        return self._move(f"role:{role.removeprefix('role:')}", to, joins=True)
+        """Give a role to users, groups and roles; a bare name is a user.
+
+        Raises:
+            ConfigurationError: Everyone can't hold a role.
+            StillNeededError: A role would be held by itself.
+        """
+        return self._move(PrincipalKind.ROLE, role, to, joins=True)
 
     def revoke_role(self, role: str, of: Names) -> Draft:
-        """Take a role from users, groups and roles that hold it directly."""
-        return self._move(f"role:{role.removeprefix('role:')}", of, joins=False)
+        """Take a role from users, groups and roles that hold it directly.
+
+        Raises:
+            StillNeededError: It would leave the lakehouse without an admin.
+        """
+        return self._move(PrincipalKind.ROLE, role, of, joins=False)
 
     def attach(self, tag: str, resource: str | Sequence[str]) -> Draft:
         """Attach a tag to a table or column."""
@@ -192,13 +223,7 @@ class Draft:
             TagNotFoundError: The tag isn't defined, or isn't attached there.
         """
         attached = attachments_after(self._steps, self._drafting.attached(tag))
-        possible = self._drafting.possible_attachments(tag, resource)
-        found = [one for one in possible if is_among(one, attached)]
-        if not found:
-            raise TagNotFoundError(
-                f"Tag `{tag}` is not attached to `{str(resource)[:200]}`.",
-                hint=f'see lake.tags.resources("{tag}")',
-            )
+        found = self._drafting.detached(tag, resource, attached)
         return self._do(*(Tagged(one, is_attached=False) for one in found))
 
     def applied_to(self, contents: Contents) -> Contents:
@@ -224,13 +249,16 @@ class Draft:
                 self._policies.set(step.id, None)
         return self
 
-    def _move(self, container: str, names: Names, *, joins: bool) -> Draft:
-        members = self._drafting.members(container, names)
-        return self._do(*(Member(whole, member, joins) for whole, member in members))
+    def _move(self, kind: PrincipalKind, container: str, names: Names, *, joins: bool) -> Draft:
+        members = self._drafting.members(kind, container, names)
+        moves = [Member(whole, member, joins) for whole, member in members]
+        before = self._drafting.contents()
+        after = memberships_after([*self._steps, *moves], before.memberships)
+        if not joins:
+            check_admin_left(moves, after, before.users)
+        return self._do(*moves)
 
     def _add(self, kind: PolicyKind, arguments: dict[str, Any], *, future: bool) -> Draft:
-        document = self._drafting.policy(kind, arguments, future=future)
-        if arguments.get("name"):
-            self._policies.check_free(document["name"])
-        document = self._policies.with_free_name(document)
+        is_taken = self._policies.is_taken
+        document = self._drafting.policy(kind, arguments, is_taken, future=future)
         return self._do(Put(document | {"id": self._policies.next_id()}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iomete.errors import StillNeededError
-from iomete.governance.evaluator import Attachment, Memberships
+from iomete.governance.evaluator import Attachment, Memberships, User
+from iomete.governance.membership_rules import check_can_hold, check_no_circle, no_admin_left
+from iomete.governance.principal_names import ADMIN, PrincipalName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +33,8 @@ class Delete:
 class Member:
     """A member is put into a group or role, or taken out of it."""
 
-    container: str
-    member: str
+    container: PrincipalName
+    member: PrincipalName
     joins: bool
 
 
@@ -65,20 +66,44 @@ def memberships_after(steps: Iterable[Step], before: Memberships) -> Memberships
     """Return who is in what after steps of a draft.
 
     Raises:
+        ConfigurationError: A group or role can't hold such a member.
         StillNeededError: A group or role would be in itself.
     """
     moves = [step for step in steps if isinstance(step, Member)]
     if not moves:
         return before
-    direct = {member: list(above) for member, above in before.direct.items()}
+    direct = dict(before.direct)
     for step in moves:
-        above = direct.setdefault(step.member, [])
+        container, member = str(step.container), str(step.member)
+        above = direct.get(member, ())
         if not step.joins:
-            direct[step.member] = [one for one in above if one != step.container]
-        elif step.container not in above:
-            _check_no_circle(direct, step.container, step.member)
-            above.append(step.container)
-    return Memberships({member: tuple(above) for member, above in direct.items()})
+            direct[member] = tuple(one for one in above if one != container)
+            continue
+        check_can_hold(step.container, step.member)
+        check_no_circle(step.container, step.member, _above(direct, step.container))
+        if container not in above:
+            direct[member] = (*above, container)
+    return Memberships(direct)
+
+
+def check_admin_left(
+    left: Iterable[Member], memberships: Memberships, users: Mapping[str, User]
+) -> None:
+    """Refuse to take members out of something, where nobody may administer afterwards.
+
+    Args:
+        left: Which members were taken out of what; only what holds the role `admin` matters.
+        memberships: Those that remain.
+        users: All users by name.
+
+    Raises:
+        StillNeededError: No enabled user holds the role `admin`.
+    """
+    if not any(str(ADMIN) in memberships.keys_with(str(step.container)) for step in left):
+        return
+    enabled = (name for name, user in users.items() if user.enabled)
+    if not any(str(ADMIN) in memberships.keys_of(name) for name in enabled):
+        raise no_admin_left()
 
 
 def is_among(one: Attachment, others: Iterable[Attachment]) -> bool:
@@ -90,15 +115,13 @@ def _is_same(one: Attachment, other: Attachment) -> bool:
     return one.tag == other.tag and one.resources == other.resources
 
 
-def _check_no_circle(direct: Mapping[str, Sequence[str]], container: str, member: str) -> None:
-    reached, queue = {container}, [container]
+def _above(direct: Mapping[str, Sequence[str]], container: PrincipalName) -> set[PrincipalName]:
+    """Return what a group or role is in, directly or through others."""
+    reached: set[str] = set()
+    queue = [str(container)]
     while queue:
         for above in direct.get(queue.pop(), ()):
             if above not in reached:
                 reached.add(above)
                 queue.append(above)
-    if member in reached:
-        raise StillNeededError(
-            f"`{member}` can't be put into `{container}`, which is itself in it.",
-            hint=f"take `{container}` out of `{member}` first",
-        )
+    return {PrincipalName.parse(text) for text in reached}

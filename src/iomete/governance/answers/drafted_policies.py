@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from iomete.errors import AlreadyExistsError, PolicyNotFoundError
+from iomete.errors import PolicyNotFoundError
 from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID
 from iomete.governance.documents import TAG_SERVICE
 
@@ -21,9 +21,11 @@ class DraftedPolicies:
 
     Args:
         _kept: Returns the document of a policy of the lakehouse by id or name.
+        _kept_ids: Returns the ids of the policies of the lakehouse that have some names, by name.
     """
 
     _kept: Callable[[int | str], Document]
+    _kept_ids: Callable[[frozenset[str]], dict[str, int]]
     _policies: dict[int, Document | None] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
     _last_id: int = FIRST_DRAFTED_ID - 1
@@ -49,8 +51,8 @@ class DraftedPolicies:
         Raises:
             PolicyNotFoundError: There is none, or no longer.
         """
-        if not isinstance(policy, int) and not policy.isdecimal():
-            return self.named(policy)
+        if not isinstance(policy, int) and not str(policy).isdecimal():
+            return self._named(policy)
         if int(policy) not in self._policies:
             return self._kept(int(policy))
         document = self._policies[int(policy)]
@@ -58,19 +60,16 @@ class DraftedPolicies:
             raise _not_found(policy)
         return document
 
-    def named(self, name: str) -> Document:
-        """Return a policy as the draft leaves it, by name.
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a policy has a name, as the draft leaves them."""
+        return name in self._ids_by_name(frozenset((name,)))
 
-        Raises:
-            PolicyNotFoundError: There is none, or no longer.
-        """
-        document = self._policies.get(self._names.get(name, 0))
-        if document is not None:
-            return document
-        document = self._kept(name)
-        if int(document["id"]) in self._policies:  # taken away, or of another name by now
-            raise _not_found(name)
-        return document
+    def with_ids(self, documents: Sequence[Document]) -> list[Document]:
+        """Return documents with the ids of the policies of their names; new ones get new ids."""
+        ids = self._ids_by_name(frozenset(document["name"] for document in documents))
+        return [
+            document | {"id": ids.get(document["name"]) or self.next_id()} for document in documents
+        ]
 
     def set(self, policy_id: int, document: Document | None) -> None:
         """Put a policy as a document says; None: take it away."""
@@ -85,25 +84,6 @@ class DraftedPolicies:
         """Return an id for a policy that is new."""
         self._last_id += 1
         return self._last_id
-
-    def check_free(self, name: str) -> None:
-        """Refuse a name that a policy of the draft has.
-
-        Raises:
-            AlreadyExistsError: One has it.
-        """
-        if name in self._names:
-            raise AlreadyExistsError(
-                f"Policy `{name}` is in the draft.", hint="use another name, or update() that one"
-            )
-
-    def with_free_name(self, document: Document) -> Document:
-        """Return a document under its name, with a number where one of the draft has the name."""
-        name, number = document["name"], 1
-        while document["name"] in self._names:
-            number += 1
-            document |= {"name": f"{name} ({number})"}
-        return document
 
     def applied_to(self, contents: Contents) -> Contents:
         """Return what would be decided by with the policies as the draft leaves them."""
@@ -123,8 +103,24 @@ class DraftedPolicies:
             ],
         )
 
+    def _named(self, name: str) -> Document:
+        document = self._policies.get(self._names.get(name, 0))
+        if document is not None:
+            return document
+        document = self._kept(name)
+        if int(document["id"]) in self._policies:
+            raise _not_found(name)
+        return document
+
+    def _ids_by_name(self, names: frozenset[str]) -> dict[str, int]:
+        own = {name: self._names[name] for name in names & self._names.keys()}
+        kept = self._kept_ids(names - own.keys())
+        changed = self._policies  # taken away, or of another name by now
+        return own | {name: key for name, key in kept.items() if key not in changed}
+
 
 def _not_found(policy: int | str) -> PolicyNotFoundError:
     return PolicyNotFoundError(
-        f"Policy `{str(policy)[:200]}` does not exist any more.", hint="the draft takes it away"
+        f"Policy `{str(policy)[:200]}` does not exist.",
+        hint="it isn't there any more: the draft takes it away, or gives it another name",
     )

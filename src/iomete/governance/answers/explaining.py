@@ -26,7 +26,7 @@ from iomete.governance.principal_names import ADMIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from iomete.governance.answers.explanation import ConsideredPolicy
+    from iomete.governance.answers.explanation import ColumnSeen, ConsideredPolicy
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
@@ -79,8 +79,8 @@ class Explainer:
             return self._of_admin(subject, action, name)
         if columns and action == "select":
             about = self._evaluator.about(parts)
-            inside = fields() if about.has_field_patterns else ()
-            asked_for = of_known_table(about, columns, inside)
+            there = fields() if about.has_field_patterns else ()
+            asked_for = of_known_table(about, columns, there)
             return self._of_table(subject, parts, asked_for)
         asked = parts if column is None else (*parts[:3], column)
         is_read = action == "select" and len(parts) > 2
@@ -90,8 +90,12 @@ class Explainer:
         found = self._evaluator.decide(subject, action, asked)
         above = self._evaluator.denied_above(subject, action, asked)
         considered = self._considered.on(subject, action, asked, found)
+        inside: tuple[ColumnSeen, ...] = ()
+        if seen is not None and found.is_allowed:
+            inside = self._inside(subject, parts, column or parts[3], fields)
         if is_read and found.is_allowed:
-            considered += self._rules.on(subject, parts[:3], (*parts[3:], *asked[3:]))
+            names = (*parts[3:], *asked[3:], *(one.column for one in inside))
+            considered += self._rules.on(subject, parts[:3], names)
         return Explanation(
             principal=subject.name,
             action=action,
@@ -100,8 +104,9 @@ class Explainer:
             reason=reason(subject, action, name, found, is_above=found == above),
             policy=found.policy_id,
             policies=considered,
-            mask=None if seen is None else self._shown.mask(subject, seen),
+            masks=() if seen is None else self._shown.masks(subject, seen),
             filter=self._shown.filter(subject, parts[:3]) if is_read else None,
+            columns=inside,
             version=self._evaluator.version,
         )
 
@@ -131,6 +136,24 @@ class Explainer:
             version=self._evaluator.version,
         )
 
+    def _inside(
+        self, subject: Subject, parts: Parts, column: str, fields: Callable[[], Sequence[str]]
+    ) -> tuple[ColumnSeen, ...]:
+        """Return a struct's fields with it, where some are seen otherwise than the struct."""
+        about = self._evaluator.about(parts[:3])
+        there = fields() if about.has_field_patterns else ()
+        inside = [
+            AskedColumn(shown=name, name=name, column=column)
+            for name in sorted({*about.columns, *there})
+            if name.startswith(f"{parts[3]}.")
+        ]
+        if not inside:
+            return ()
+        own = None if column == parts[3] else column
+        whole = AskedColumn(shown=parts[3], name=parts[3], column=own)
+        seen = self._shown.columns(subject, parts[:3], (whole, *inside))
+        return seen if len(seen) > 1 else ()
+
     def _of_table(
         self, subject: Subject, table: Parts, asked: Sequence[AskedColumn]
     ) -> Explanation:
@@ -158,7 +181,7 @@ class Explainer:
         )
 
     def _of_admin(self, subject: Subject, action: str, resource: str) -> Explanation:
-        way = self._evaluator.contents.memberships.path(subject.name, str(ADMIN))
+        way = self._evaluator.contents.memberships.path(subject.key, str(ADMIN))
         through = f" through {', '.join(way[1:-1])}" if len(way) > 2 else ""
         ids = self._evaluator.admin_policies
         return Explanation(

@@ -110,7 +110,9 @@ class Explanation:
     resource: the one that decided first, then those for the principal, in the order that they are
     asked in; after these, of what is read, the masks and the row filters, in the same way. `mask`
     is that of a column, `filter` that of its table, for `select`. `columns` are those of a table,
-    in its order. `version` is the one of governance that was asked.
+    in its order, and of a struct that is asked about, if they are seen otherwise than it. `masks`
+    are all that values go through, `mask` the first of them: a field's column can have one, too.
+    `version` is the one of governance that was asked.
 
     Of an event of the audit trail, `notes` tell what it is explained by, and `differs` what the
     event recorded otherwise, in words.
@@ -123,7 +125,7 @@ class Explanation:
     reason: str
     policy: int | None
     policies: tuple[ConsideredPolicy, ...] = ()
-    mask: ShownAs | None = None
+    masks: tuple[ShownAs, ...] = ()
     filter: ShownAs | None = None
     columns: tuple[ColumnSeen, ...] = ()
     version: int = 0
@@ -134,6 +136,11 @@ class Explanation:
     def is_allowed(self) -> bool:
         """Whether the principal may."""
         return self.verdict is Verdict.ALLOWED
+
+    @property
+    def mask(self) -> ShownAs | None:
+        """What values are shown as first; None: they are shown as they are."""
+        return next(iter(self.masks), None)
 
     @property
     def deciding(self) -> tuple[int, ...]:
@@ -147,9 +154,9 @@ class Explanation:
         lines = [self.reason]
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  the event differs: {difference}" for difference in self.differs]
-        if self.mask is not None:
-            lines.append(f"  masked: {self.mask.expression} by policy {_named(self.mask)}")
-        if self.filter is not None:
+        if self.is_allowed:
+            lines += [f"  masked: {one.expression} by policy {_named(one)}" for one in self.masks]
+        if self.is_allowed and self.filter is not None:
             lines.append(f"  rows: {self.filter.expression} by policy {_named(self.filter)}")
         for column in self.columns:
             shown = f", masked: {column.mask.expression}" if column.mask else ""

@@ -6,17 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
+from itertools import product
 from operator import or_
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience
-from iomete.governance.answers.columns import column_of, seen_by
+from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, seen_by
 from iomete.governance.answers.policy_ids import policies_text
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents import PolicyType
+from iomete.governance.evaluator import Subject
 from iomete.governance.evaluator.matching import Asked, Match
-from iomete.governance.evaluator.policies import TABLE_ACTIONS, before_wildcard
+from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
 
@@ -111,6 +113,7 @@ class _Uses:
     def __init__(self) -> None:
         self.is_on_something = False
         self.decides = False
+        self.places: list[tuple[Parts, Sequence[str]]] = []
         self.agreeing: set[int] = set()
         self.beating: set[int] = set()
 
@@ -135,6 +138,8 @@ class _Inspection:
         self._uses: dict[int, _Uses] = defaultdict(_Uses)
         self._unmasked: list[Finding] = []
         self._judged: dict[tuple[object, ...], list[_Raw]] = {}
+        self._tables: set[Parts] = set()
+        self._users = {f"user:{name}" for name in book.contents.users}
 
     def findings(self) -> Iterator[Finding]:
         for name in self._metadata.list_tables():
@@ -147,10 +152,11 @@ class _Inspection:
 
     def _look_at(self, name: Sequence[str], table: Parts) -> None:
         evaluator = self._evaluator
+        self._tables.add(table)
         about = evaluator.about(table)
-        for policy_id in about.policies:
-            self._uses[policy_id].is_on_something = True
         columns = columns_in_question(about, self._metadata, name)
+        for policy_id, policy in about.policies.items():
+            self._uses[policy_id].is_on_something |= _is_on_columns(policy, columns)
         owner = evaluator.owner_of(table)
         filling = [policy for policy in about.policies.values() if policy.fills_names]
         filled = (tuple(self._audience.matching(one, table, owner)) for one in filling)
@@ -160,16 +166,17 @@ class _Inspection:
         if key not in self._judged:
             parts = parts_of_audience(evaluator, self._audience, about, table, columns)
             for users in parts:
-                self._judge(self._audience.first(users), table, columns)
+                self._judge(evaluator.subject(self._audience.first(users)), table, columns)
+            for policy_id in about.policies:
+                self._uses[policy_id].places.append((table, columns))
             self._judged[key] = list(self._read_raw(about, table, columns, parts))
         self._unmasked += [self._unmasked_tag(table, raw) for raw in self._judged[key]]
 
-    def _judge(self, name: str, table: Parts, columns: Sequence[str]) -> None:
-        """Note which policies decide for a user, and which would but for those."""
-        evaluator = self._evaluator
-        subject = evaluator.subject(name)
+    def _judge(self, subject: Subject | None, table: Parts, columns: Sequence[str]) -> None:
+        """Note which policies decide for somebody, and which would but for those."""
         if subject is None:
             return
+        evaluator = self._evaluator
         owner = evaluator.owner_of(table)
         questions = [("select", (*table, real(column))) for column in columns]
         questions += [(action, table) for action in ACTIONS_BUT_SELECT]
@@ -192,13 +199,10 @@ class _Inspection:
             (PolicyType.ROW_FILTER, [table]),
         ):
             for parts in places:
-                self._judge_rules(kind, name, parts)
+                self._judge_rules(kind, subject, parts)
 
-    def _judge_rules(self, kind: PolicyType, name: str, parts: Parts) -> None:
+    def _judge_rules(self, kind: PolicyType, subject: Subject, parts: Parts) -> None:
         evaluator = self._evaluator
-        subject = evaluator.subject(name)
-        if subject is None:
-            return
         rule = (evaluator.mask if kind is PolicyType.MASK else evaluator.row_filter)(subject, parts)
         if rule is None:
             return
@@ -280,6 +284,9 @@ class _Inspection:
 
     def _of_policies(self) -> Iterator[Finding]:
         for policy in self._book.policies:
+            if self._may_be_needless(policy):
+                self._judge_newcomers(policy)
+        for policy in self._book.policies:
             if policy.id < _FIRST_OF_USERS:
                 continue
             reason = self._why_unused(policy)
@@ -293,10 +300,10 @@ class _Inspection:
     def _why_unused(self, policy: CompiledPolicy) -> str | None:
         if policy.schedules and all(_is_over(one.ends, self._moment) for one in policy.schedules):
             return "its time is over"
-        audience = self._audience
-        if not policy.denies_all_else and not any(
-            audience.of_item(item) or item.is_for_owner for item in (*policy.items, *policy.denials)
-        ):
+        if not policy.denies_all_else and not self._is_for_somebody(policy):
+            keys = self._audience.keys_of_admins
+            if any(item.keys & keys for item in (*policy.items, *policy.denials)):
+                return "only admins are meant by it, whom policies don't reach"
             return "no enabled user is meant by it"
         is_on_paths = any(one.path for one in policy.resources)
         is_above = any(0 < len(one.levels) < 3 for one in policy.resources)
@@ -305,14 +312,36 @@ class _Inspection:
             return None
         if not self._knows_all_tables:
             return None
-        return "no table or view that exists is under it"
+        return "no table, view or column that exists is under it"
+
+    def _is_for_somebody(self, policy: CompiledPolicy) -> bool:
+        """Tell whether an item is for an enabled user whom no exception leaves out."""
+        audience = self._audience
+        for items, exceptions in (
+            (policy.items, policy.grant_exceptions),
+            (policy.denials, policy.deny_exceptions),
+        ):
+            for item in items:
+                meant = audience.of_item(item)
+                for one in exceptions:
+                    meant &= -1 if item.actions - one.actions else ~audience.of_item(one)
+                if meant or item.is_for_owner:
+                    return True
+        return False
+
+    def _may_be_needless(self, policy: CompiledPolicy) -> bool:
+        """Tell whether a policy decides nothing wherever it was looked at, and is nowhere else."""
+        uses = self._uses[policy.id]
+        if uses.decides or not (uses.beating or uses.agreeing):
+            return False
+        if self._holds_at_times(policy) or _reaches_further(policy):
+            return False
+        return self._knows_all_tables or self._is_on_known(policy)
 
     def _of_uses(self, policy: CompiledPolicy) -> Iterator[Finding]:
+        if not self._may_be_needless(policy):
+            return
         uses = self._uses[policy.id]
-        if uses.decides or self._holds_at_times(policy) or _reaches_further(policy):
-            return
-        if not (uses.beating or uses.agreeing):
-            return
         others = tuple(sorted(uses.beating | uses.agreeing))
         by = policies_text(others)
         if uses.agreeing:
@@ -322,6 +351,22 @@ class _Inspection:
             verb = "is" if len(others) == 1 else "are"
             message = f"it never counts: {by} {verb} stronger wherever it is"
             yield self._finding(FindingKind.SHADOWED, policy, message, others)
+
+    def _is_on_known(self, policy: CompiledPolicy) -> bool:
+        """Tell whether all tables are known that a policy names."""
+        named = (product(*(v.texts for v in one.levels[:3])) for one in policy.resources)
+        return all(table in self._tables for tables in named for table in tables)
+
+    def _judge_newcomers(self, policy: CompiledPolicy) -> None:
+        """Note whether a policy decides for who comes to be in a group or role that it names."""
+        memberships = self._book.contents.memberships
+        containers = {key for item in policy.all_items for key in item.keys} - self._users
+        if any(item.is_for_all for item in policy.all_items):
+            containers.add(str(EVERYONE))
+        for key in sorted(containers):
+            newcomer = Subject(name=key, keys=memberships.keys_with(key), container=key)
+            for table, columns in self._uses[policy.id].places:
+                self._judge(newcomer, table, columns)
 
     @staticmethod
     def _finding(
@@ -402,13 +447,34 @@ def _why_broad(policy: CompiledPolicy) -> str | None:
     return None
 
 
+def _is_on_columns(policy: CompiledPolicy, columns: Sequence[str]) -> bool:
+    """Tell whether a policy that is on a table is on the whole of it, or on one of its columns.
+
+    Args:
+        policy: On the table, or on a tag of it.
+        columns: Those in question, all that there are where patterns are.
+    """
+    if policy.is_tagged:
+        return True
+    levels = [one.levels[3] if len(one.levels) > 3 else None for one in policy.resources]
+    return any(
+        values is None
+        or values.is_any
+        or (OTHER_COLUMNS in columns and (values.has_patterns or values.excludes))
+        or any(values.may_match(column) for column in columns)
+        for values in levels
+    )
+
+
 def _listed(actions: Iterable[str]) -> str:
     return ", ".join(f"`{action}`" for action in sorted(actions))
 
 
 def _reaches_further(policy: CompiledPolicy) -> bool:
-    """Tell whether it is for what isn't listed: paths, namespaces, names and tags yet to come."""
-    return any(before_wildcard(tag) != tag for tag in policy.tags) or any(
+    """Tell whether it is for what isn't listed: paths, namespaces, names, tags, owners to come."""
+    if policy.is_tagged or any(item.is_for_owner for item in policy.all_items):
+        return True
+    return any(
         one.path is not None
         or len(one.levels) < 3
         or one.fills_names

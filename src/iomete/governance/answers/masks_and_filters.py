@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
-from iomete.governance.answers.columns import DENIED_FIELD, AskedColumn, Seen, seen_by
+from iomete.governance.answers.columns import AskedColumn, Layer, Seen, seen_by
 from iomete.governance.answers.explanation import ColumnSeen, ShownAs, verdict_of
-from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
+from iomete.governance.evaluator.reading import filter_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,29 +32,38 @@ class MasksAndFilters:
     def columns(
         self, subject: Subject, table: Parts, asked: Iterable[AskedColumn]
     ) -> tuple[ColumnSeen, ...]:
-        """Return how columns are seen, and fields of theirs that are seen otherwise than they."""
+        """Return how columns are seen, and fields of theirs that are seen otherwise than they.
+
+        Columns come first; a struct in one may stand for it.
+        """
         seen: dict[str, ColumnSeen] = {}
         for one in asked:
             found = self._column(subject, table, one)
+            first = next(iter(seen.values()), None)
+            holder = None if one.column is None else seen.get(one.column, first)
             is_visible = found.verdict is Verdict.ALLOWED
-            if one.column is None or (is_visible and found.mask != seen[one.column].mask):
+            if holder is None or (is_visible and found.mask != holder.mask):
                 seen[one.name] = found
         return tuple(seen.values())
 
+    def masks(self, subject: Subject, seen: Seen) -> tuple[ShownAs, ...]:
+        """Return by what a column or field is masked, in the order in which it is applied."""
+        return tuple(self._mask(subject, layer) for layer in seen.layers)
+
     def mask(self, subject: Subject, seen: Seen) -> ShownAs | None:
-        """Return by what a column or field is masked; None: it is shown as it is."""
-        if seen.denial is not None:
-            return ShownAs(
-                expression=DENIED_FIELD,
-                type=DENIED_FIELD,
-                policy=seen.denial.id,
-                name=seen.denial.name,
-            )
-        if seen.shown_by is None:
-            return None
-        rule, parts = seen.shown_by
-        found = mask_in_force(rule)
-        return None if found is None else self._shown(rule, subject, parts, found.type, found.text)
+        """Return by what a column or field is masked first; None: it is shown as it is."""
+        return next(iter(self.masks(subject, seen)), None)
+
+    def _mask(self, subject: Subject, layer: Layer) -> ShownAs:
+        found, rule = layer.shown_as, layer.rule
+        if rule is not None:
+            return self._shown(rule, subject, layer.parts, found.type, found.text)
+        return ShownAs(
+            expression=found.text,
+            type=found.type,
+            policy=layer.policy.id,
+            name=layer.policy.name,
+        )
 
     def filter(self, subject: Subject, table: Parts) -> ShownAs | None:
         """Return by what the rows of a table are filtered; None: all are shown."""

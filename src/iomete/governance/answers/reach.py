@@ -52,17 +52,17 @@ class Reach:
     def way(self, item: Item, subject: Subject, owner: str | None) -> tuple[str, ...]:
         """Return the shortest way from a principal to whom an item names."""
         if item.is_for_owner and subject.name == owner:
-            return (f"user:{subject.name}", "{OWNER}")
+            return (subject.key, "{OWNER}")
         memberships = self._evaluator.contents.memberships
         ways = [
-            memberships.path(subject.name, key)
+            memberships.path(subject.key, key)
             for key in sorted(item.keys & subject.keys)
             if key != str(EVERYONE)
         ]
         ways = [way for way in ways if way]
         if ways:
             return min(ways, key=len)
-        return (f"user:{subject.name}", str(EVERYONE)) if item.is_for_all else ()
+        return (subject.key, str(EVERYONE)) if item.is_for_all else ()
 
     def whom(self, item: Item, subject: Subject, owner: str | None) -> str:
         """Return in words whom an item names that is for a principal."""

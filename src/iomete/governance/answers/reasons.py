@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
 from iomete.governance.answers.columns import OTHER_COLUMNS
+from iomete.governance.answers.explanation import Outcome
 from iomete.governance.answers.policy_ids import policies_text
 
 if TYPE_CHECKING:
@@ -42,9 +43,14 @@ def reason_of_table(
     """Say which columns of a table somebody reads, and by which policies; and which not."""
     visible = [column for column in seen if column.verdict is Verdict.ALLOWED]
     if not visible:
-        denied = next((policy for policy in considered if policy.says == "denies"), None)
-        why = "no column of it is granted" if denied is None else str(denied)
-        return f"`{subject.name}` may not select from `{name}`: {why}."
+        start = f"`{subject.name}` may not select from `{name}`"
+        winner = next((one for one in considered if one.outcome is Outcome.DECIDES), None)
+        denied = [column for column in seen if column.policy is not None]
+        if winner is None or not denied:
+            return f"{start}: no column of it is granted."
+        if len(denied) == len(seen):
+            return f"{start}: {winner}."
+        return f"{start}: no column of it is granted; denied: {', '.join(map(_hidden, denied))}."
     denying = {
         column.policy for column in seen if column.mask and column.policy == column.mask.policy
     }

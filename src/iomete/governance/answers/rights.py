@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from iomete.access import Verdict
 from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, fields_in
 from iomete.governance.answers.explanation import Outcome
 from iomete.governance.answers.sight import Sight, sight_of, told_apart
@@ -13,7 +14,7 @@ from iomete.governance.principal_names import ADMIN
 from iomete.names import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from iomete.governance.answers.audience import Audience
     from iomete.governance.answers.explaining import Explainer
@@ -30,7 +31,8 @@ class Holder:
 
     `policy` is the id of the policy that grants it, of a table the first that grants columns.
     `through` begins with the user, and ends with whom the policy names; for an admin with the role
-    `admin`.
+    `admin`. `mask` is that of a column; `columns` are those of a table that they see, and fields of
+    structs that are seen otherwise than their columns, with the mask of each (None: as it is).
     """
 
     principal: str
@@ -39,6 +41,7 @@ class Holder:
     reason: str
     mask: ShownAs | None = None
     filter: ShownAs | None = None
+    columns: Mapping[str, ShownAs | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +66,12 @@ def holders_of(
     parts: Parts,
     columns: Sequence[str],
     column: str | None = None,
+    fields: Callable[[], Sequence[str]] = tuple,
 ) -> list[Holder]:
     """Return the users who may do something with a resource, sorted by name.
 
-    For `select` on a table it is enough to see one of its `columns`; `column` is that of a field.
+    For `select` on a table it is enough to see one of its `columns`; `column` is that of a field,
+    `fields` returns the paths of all of them, for policies on patterns.
     """
     asked = parts if column is None else (*parts[:3], column)
     found = []
@@ -74,9 +79,13 @@ def holders_of(
         subject = evaluator.subject(name)
         if subject is None or not _may(evaluator, subject, action, asked, columns):
             continue
-        explained = explainer.explain(subject, action, parts, columns=columns, column=column)
+        explained = explainer.explain(
+            subject, action, parts, columns=columns, column=column, fields=fields
+        )
         holder = _holder(evaluator, subject, explained)
-        found.append(replace(holder, mask=explained.mask, filter=explained.filter))
+        seen = {one.column: one.mask for one in explained.columns
+                if one.verdict is Verdict.ALLOWED}  # fmt: skip
+        found.append(replace(holder, mask=explained.mask, filter=explained.filter, columns=seen))
     return found
 
 
@@ -100,7 +109,7 @@ def _holder(evaluator: Evaluator, subject: Subject, explained: Explanation) -> H
     )
     through = () if granting is None else granting.through
     if subject.is_admin:
-        through = evaluator.contents.memberships.path(subject.name, str(ADMIN))
+        through = evaluator.contents.memberships.path(subject.key, str(ADMIN))
     return Holder(
         principal=subject.name,
         policy=explained.policy if granting is None else granting.id,

@@ -41,9 +41,7 @@ class PathRules:
 
     def on(self, subject: Subject, path: str) -> list[CompiledPolicy]:
         """Return the policies that are on a path, in the order that they are asked in."""
-        found = canonical(path)
-        asked = Asked(user=subject.name)
-        return [] if found is None else [p for p in self._policies if _is_on_path(p, found, asked)]
+        return on_path(self._policies, subject, path)
 
     def _access(self, subject: Subject, action: str, path: str) -> Access:
         asked = Asked(user=subject.name)
@@ -75,6 +73,15 @@ class PathRules:
             for value in one.path.texts
         )
         return tuple(dict.fromkeys(found))
+
+
+def on_path(
+    policies: Iterable[CompiledPolicy], subject: Subject, path: str
+) -> list[CompiledPolicy]:
+    """Return those policies that are on a path, in their order."""
+    found = canonical(path)
+    asked = Asked(user=subject.name)
+    return [] if found is None else [one for one in policies if _is_on_path(one, found, asked)]
 
 
 def _is_on_path(policy: CompiledPolicy, path: str, asked: Asked) -> bool:

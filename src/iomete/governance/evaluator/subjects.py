@@ -16,11 +16,21 @@ _USER = f"{PrincipalKind.USER}:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An enabled user; `keys` are the user, and every group and role, written with their kind."""
+    """An enabled user, or a group or role that stands for one who is in nothing else.
+
+    `keys` are the user, and every group and role, written with their kind; `container` is the group
+    or role that is asked about.
+    """
 
     name: str
     keys: frozenset[str]
+    container: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What it is itself, written with its kind."""
+        return f"{_USER}{self.name}" if self.container is None else self.container
 
     @property
     def is_admin(self) -> bool:
@@ -71,12 +81,11 @@ class Memberships:
         """Return the keys of somebody who is in one group or role, and in nothing else."""
         return self._containers_of(container) | self._containers_of(str(EVERYONE))
 
-    def path(self, user: str, wanted: str) -> tuple[str, ...]:
-        """Return a shortest way from a user to a group or role; empty if there is none.
+    def path(self, start: str, wanted: str) -> tuple[str, ...]:
+        """Return a shortest way from a member to a group or role; empty if there is none.
 
-        It begins with the user and ends with what is wanted: `user:alice`, `group:eu`, `role:dpo`.
+        Both are in it, written with their kind: `user:alice`, `group:eu`, `role:dpo`.
         """
-        start = f"{_USER}{user}"
         if start == wanted:
             return (start,)
         before: dict[str, str] = {str(EVERYONE): start}

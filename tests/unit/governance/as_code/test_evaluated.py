@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from iomete.access import Verdict
 from iomete.governance import Policies
-from iomete.governance.answers.explanation import ColumnSeen, Explanation, ShownAs
 from iomete.governance.as_code.plan import PolicyPlan
 from iomete.governance.known_tables import KnownTables
-from iomete.governance.planned import PlannedAnswer
 from support.governed_world import World
 
 Write = Callable[..., Path]
@@ -261,36 +258,16 @@ def test_a_namespace_has_no_columns(policies: Policies, write: Write, resource: 
     assert f"`{resource}` is no table, and has no columns" in found
 
 
-@pytest.mark.parametrize(
-    ("own", "fields", "is_column", "told"),
-    [
-        (None, {"contact.email": "MASK_HASH"}, True, "hash of contact.email"),
-        (None, {"contact.email": "MASK_HASH"}, False, "hash"),
-        (None, {"contact.email": None}, True, None),
-        (None, {}, True, None),
-        ("MASK_NULL", {"contact.email": "MASK_HASH"}, True, "nullify"),
-    ],
-)
-def test_a_column_has_the_masks_of_its_fields(
-    own: str | None, fields: dict[str, str | None], told: str | None, *, is_column: bool
-) -> None:
-    def shown(mask: str | None) -> ShownAs | None:
-        return None if mask is None else ShownAs(expression=mask, type=mask, policy=1, name="m")
-
-    explained = Explanation(
-        principal="alice",
-        action="select",
-        resource="lake.crm.customers.contact",
-        verdict=Verdict.ALLOWED,
-        reason="by policy 1",
-        policy=1,
-        mask=shown(own),
-        columns=tuple(
-            ColumnSeen(column=field, verdict=Verdict.ALLOWED, policy=1, mask=shown(mask))
-            for field, mask in fields.items()
-        ),
-    )
-    assert PlannedAnswer(explained, {}, is_column=is_column).mask == told
+def test_a_struct_with_masked_fields_is_masked(policies: Policies, write: Write) -> None:
+    policies.grant("select", on="lake.crm.customers", to="alice", future=True)
+    policies.mask("lake.crm.customers", "contact.phone", "hash", to="alice", future=True)
+    asked = "{principal: alice, can: select, on: lake.crm.customers, columns: contact, mask: %s}"
+    folder = write("tests:\n" + "".join(f"  - {asked % mask}\n" for mask in ("false", "true")))
+    report = policies.test_files(folder)
+    assert [(str(one.verdict), one.found) for one in report.results] == [
+        ("failed", "allowed, mask `hash of contact.phone`"),
+        ("passed", "allowed, mask `hash of contact.phone`"),
+    ]
 
 
 def test_a_planned_policy_is_told_by_its_name(policies: Policies, write: Write) -> None:

@@ -44,12 +44,12 @@ def test_circles_of_roles_end() -> None:
     found = evaluator_of(policy(policyItems=[item(roles=["r2"])]), roles=roles)
     assert found.is_allowed("alice", "select", T)
     assert not found.is_allowed("bob", "select", T)
-    assert found.contents.memberships.path("alice", "role:r2") == (
+    assert found.contents.memberships.path("user:alice", "role:r2") == (
         "user:alice",
         "role:r1",
         "role:r2",
     )
-    assert found.contents.memberships.path("bob", "role:r2") == ()
+    assert found.contents.memberships.path("user:bob", "role:r2") == ()
 
 
 def test_unknown_and_disabled_users_have_no_rights() -> None:
