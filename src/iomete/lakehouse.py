@@ -338,10 +338,6 @@ class PolicyChecks(TableChecks):
         found = self.columns(quote_parts(table))
         return None if found is None else [name for name, _ in found]
 
-    def fields_of(self, table: Sequence[str]) -> list[str]:
-        """Return the paths of the fields of a table's structs, in lower case."""
-        return self.fields(quote_parts(table))
-
     def _views(self, namespace: str) -> list[str]:
         with translate_errors():
             rows = self._spark().sql(f"SHOW VIEWS IN {namespace}").collect()

@@ -63,3 +63,6 @@ class Columns(Protocol):
 
     def columns(self, table: str, /) -> Sequence[tuple[str, str]] | None:
         """Return name and type of a table's or view's columns; None if there is no such table."""
+
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case: `contact.email`."""

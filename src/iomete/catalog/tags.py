@@ -20,7 +20,7 @@ from iomete.errors import (
     TableNotFoundError,
     TagNotFoundError,
 )
-from iomete.names import ResourceKind, as_parts, fold, lower, nearest, quote_parts
+from iomete.names import ResourceKind, as_parts, fold, nearest, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -250,23 +250,27 @@ def find_tagged(resource: str | Sequence[str], known: Columns) -> Tagged:
         path = parts[length:]
         if not path:
             return Tagged(table, None)
-        _check_column(table, path, columns)
+        fields = known.fields_of(parts[:length]) if len(path) > 1 else ()
+        _check_column(table, path, columns, fields)
         return Tagged(table, governed_column(path))
     raise TableNotFoundError(f"Table or column `{quote_parts(parts)[:200]}` does not exist.")
 
 
 def _check_column(
-    table: GovernedTable, path: tuple[str, ...], columns: Sequence[tuple[str, str]]
+    table: GovernedTable,
+    path: tuple[str, ...],
+    columns: Sequence[tuple[str, str]],
+    fields: Sequence[str],
 ) -> None:
-    wanted = fold(path[0])
-    kinds = [kind for name, kind in columns if fold(name) == wanted]
-    may_hold_fields = kinds and (not kinds[0] or lower(kinds[0]).startswith("struct<"))
-    if not kinds or (len(path) > 1 and not may_hold_fields):
-        alike = nearest(path[0], [name for name, _ in columns])
-        raise ColumnNotFoundError(
-            f"Column `{quote_parts(path)}` of `{table.full_name}` does not exist.",
-            hint=f"did you mean `{alike}`?" if alike and fold(alike) != wanted else None,
-        )
+    names = [name for name, _ in columns]
+    is_column = fold(path[0]) in map(fold, names)
+    if is_column and (len(path) == 1 or governed_column(path) in fields):
+        return
+    alike = nearest(".".join(path), fields) if is_column else nearest(path[0], names)
+    raise ColumnNotFoundError(
+        f"Column `{quote_parts(path)}` of `{table.full_name}` does not exist.",
+        hint=f"did you mean `{alike}`?" if alike else None,
+    )
 
 
 def possibly_tagged(resource: str | Sequence[str]) -> list[Tagged]:

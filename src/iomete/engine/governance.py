@@ -169,12 +169,14 @@ class TableChecks(_OfSession):
             return None
         return [(field.name, field.dataType.simpleString()) for field in schema]
 
-    def fields(self, table: str) -> list[str]:
+    def fields_of(self, table: Sequence[str]) -> list[str]:
         """Return the paths of the fields of a table's structs, in lower case, outer ones first.
 
-        Of arrays of structs they are those of their elements. Cost: metadata only.
+        Of arrays of structs they are those of their elements; empty if there is no such table.
+        Cost: metadata only.
         """
-        return [] if (schema := self._schema(table)) is None else list(_fields(schema))
+        schema = self._schema(quote_parts(table))
+        return [] if schema is None else list(_fields(schema))
 
     def _schema(self, table: str) -> StructType | None:
         from pyspark.errors import AnalysisException

@@ -23,6 +23,9 @@ class PolicyChecks(Protocol):
     def columns(self, table: str, /) -> Sequence[tuple[str, str]] | None:
         """Return name and type of a table's or view's columns; None if there is no such table."""
 
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case: `contact.email`."""
+
     def check_filter(self, table: str, predicate: str, /) -> str | None:
         """Say what is wrong with a row filter's predicate on a table, or None."""
 
@@ -40,9 +43,6 @@ class Inventory(PolicyChecks, Protocol):
 
     def columns_of(self, table: Sequence[str], /) -> Sequence[str] | None:
         """Return the names of a table's columns, given by its parts; None if there is none."""
-
-    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
-        """Return the paths of the fields of a table's structs, in lower case: `contact.email`."""
 
 
 class Problems:

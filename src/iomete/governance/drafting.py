@@ -137,6 +137,10 @@ class _KnownColumns:
         is_known = self._checks.kind_of(as_parts(table)) == "table"
         return self._checks.columns(table) if is_known else None
 
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of the fields of a table's structs, in lower case."""
+        return self._checks.fields_of(table)
+
 
 def _values(levels: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
     return {level: {"values": [value]} for level, value in levels.items()}

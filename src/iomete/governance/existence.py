@@ -52,7 +52,7 @@ def _check_resources(
             problems.add("on", f"table `{table}` does not exist", hint=_FUTURE)
         elif any(_is_excluded(resources, level) for level in ("catalog", "namespace", "table")):
             continue  # columns and SQL are about other tables
-        elif _columns_exist(table, columns, there, problems):
+        elif _columns_exist(parts, columns, there, checks, problems):
             masked = () if _is_excluded(resources, "column") else columns
             _check_sql(document, table, masked, checks, problems)
 
@@ -100,27 +100,21 @@ def _check_container(parts: Sequence[str], checks: PolicyChecks, problems: Probl
 
 
 def _columns_exist(
-    table: str, columns: Sequence[str], there: Sequence[tuple[str, str]], problems: Problems
+    table: Sequence[str],
+    columns: Sequence[str],
+    there: Sequence[tuple[str, str]],
+    checks: PolicyChecks,
+    problems: Problems,
 ) -> bool:
-    types = {lower(name): kind for name, kind in there}
-    complete = True
-    for column in columns:
-        top, _, field = column.partition(".")
-        if column in types or (field and _has_fields(types.get(top, ""))):
-            continue
-        alike = nearest(top, types)
-        hint = f"did you mean `{alike}`?" if alike and alike != top else _FUTURE
-        problems.add("columns", f"`{column}` is not in `{table}`", hint=hint)
-        complete = False
-    return complete
-
-
-def _has_fields(kind: str) -> bool:
-    """Tell a struct's type, or that of arrays of structs, whose fields are named the same way."""
-    kind = lower(kind)
-    while kind.startswith("array<"):
-        kind = kind.removeprefix("array<")
-    return kind.startswith("struct<")
+    names = [lower(name) for name, _ in there]
+    inside = checks.fields_of(table) if any("." in column for column in columns) else ()
+    missing = [column for column in columns if column not in names and column not in inside]
+    for column in missing:
+        holder = column.partition(".")[0]
+        alike = nearest(column, inside) if holder in names else nearest(holder, names)
+        hint = f"did you mean `{alike}`?" if alike else _FUTURE
+        problems.add("columns", f"`{column}` is not in `{quote_parts(table)}`", hint=hint)
+    return not missing
 
 
 def _check_sql(

@@ -88,10 +88,15 @@ class RememberedChecks:
         self.check_mask = checks.check_mask
         self.columns = cache(checks.columns)
         self._kind_of = cache(checks.kind_of)
+        self._fields_of = cache(checks.fields_of)
 
     def kind_of(self, parts: Sequence[str], /) -> str | None:
         """Return what a name is, as `PolicyChecks` does."""
         return self._kind_of(tuple(parts))
+
+    def fields_of(self, table: Sequence[str], /) -> Sequence[str]:
+        """Return the paths of a table's fields, as `PolicyChecks` does."""
+        return self._fields_of(tuple(table))
 
 
 def _read(path: str | Path) -> object:

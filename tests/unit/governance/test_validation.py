@@ -97,6 +97,7 @@ def _people(world: World) -> None:
         (lambda p: p.mask(TABLE, "email", "constant", value=[1], to="alice"), "a text, a number"),
         (lambda p: p.mask(TABLE, "email", "custom", expression="f((1)", to="alice"), "mask: CUSTOM of"),
         (lambda p: p.mask(TABLE, "email.x", "hash", to="alice"), "`email.x` is not in"),
+        (lambda p: p.mask(TABLE, "contact.emial", "hash", to="alice"), "did you mean `contact.email`"),
         (lambda p: p.mask(TABLE, [], "hash", to="alice"), "column: none"),
         (lambda p: p.mask("lake.crm", "email", "hash", to="alice"), r"write `lake.crm.\*`"),
         (lambda p: p.mask("lake.a.b", "x", "hash", to="alice"), "table: `lake.a.b` is a namespace"),
