@@ -335,8 +335,7 @@ class PolicyAnswers(RangerExchange):
 
     def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)
-        asleep = book.asleep(moment)
-        return evaluator, Explainer(evaluator, asleep=asleep, origins=self._origins)
+        return evaluator, Explainer(evaluator, origins=self._origins)
 
     @property
     def _step_to_known(self) -> str:

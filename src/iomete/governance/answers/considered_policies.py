@@ -11,7 +11,7 @@ from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from iomete.governance.evaluator import Access, CompiledPolicy, Subject
     from iomete.governance.evaluator.policies import Item
@@ -23,9 +23,18 @@ class ConsideredPolicies(Considering):
     """Tells which access policies are asked about a resource, the one that decides first."""
 
     def on(
-        self, subject: Subject, action: str, parts: Parts, found: Access
+        self,
+        subject: Subject,
+        action: str,
+        parts: Parts,
+        found: Access,
+        *,
+        known: Container[int] = (),
     ) -> tuple[ConsideredPolicy, ...]:
-        """Return those that are on a resource, of which `found` was decided."""
+        """Return those that are on a resource, of which `found` was decided.
+
+        Policies whose ids are `known` are left out, but for the one that decided.
+        """
         owner = self._evaluator.owner_of(parts)
         tags = self._evaluator.tags.of(parts)
         policies = self._awake_on(PolicyType.ACCESS, subject, parts, owner)
@@ -34,8 +43,9 @@ class ConsideredPolicies(Considering):
         considered = [
             self._consider(policy, subject, action, owner, found, tags)
             for policy in policies.values()
+            if policy.id not in known or policy is found.policy
         ]
-        considered += self._not_in_force(subject, action, parts, owner, tags)
+        considered += self._not_in_force(subject, action, parts, owner, tags, known)
         return _sorted(considered)
 
     def on_table(
@@ -46,9 +56,8 @@ class ConsideredPolicies(Considering):
         for name in columns:
             parts = (*table, name)
             found = self._evaluator.decide(subject, "select", parts)
-            for one in self.on(subject, "select", parts, found):
-                known = considered.get(one.id)
-                if known is None or one.outcome is Outcome.DECIDES:
+            for one in self.on(subject, "select", parts, found, known=considered):
+                if one.id not in considered or one.outcome is Outcome.DECIDES:
                     considered[one.id] = one
         return _sorted(considered.values())
 
@@ -122,11 +131,13 @@ class ConsideredPolicies(Considering):
         parts: Parts,
         owner: str | None,
         tags: Sequence[CarriedTag],
+        known: Container[int],
     ) -> list[ConsideredPolicy]:
         return [
             self._told(policy, str(said), (Outcome.NOT_IN_FORCE, NOT_NOW), tags=tags)
             for policy in self._asleep_on(PolicyType.ACCESS, subject, parts, owner)
-            if (said := policy.says(action, subject, owner)) is not Said.NOTHING
+            if policy.id not in known
+            and (said := policy.says(action, subject, owner)) is not Said.NOTHING
         ]
 
 

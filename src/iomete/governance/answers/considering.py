@@ -9,7 +9,7 @@ from iomete.governance.documents import PolicyType, Priority
 from iomete.governance.evaluator.matching import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from iomete.governance.answers.reach import Reach
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
@@ -25,15 +25,11 @@ class Considering:
 
     Args:
         evaluator: What decides.
-        asleep: Policies that aren't in force at its moment.
         reach: How policies come to be for a principal, and on a resource.
     """
 
-    def __init__(
-        self, evaluator: Evaluator, asleep: Sequence[CompiledPolicy], reach: Reach
-    ) -> None:
+    def __init__(self, evaluator: Evaluator, reach: Reach) -> None:
         self._evaluator = evaluator
-        self._asleep = asleep
         self._reach = reach
 
     def _awake_on(
@@ -49,15 +45,11 @@ class Considering:
 
     def _asleep_on(
         self, kind: PolicyType, subject: Subject, parts: Parts, owner: str | None
-    ) -> Iterator[CompiledPolicy]:
-        """Yield those that would be on it at another time."""
-        asked = Asked(user=subject.name, owner=owner)
+    ) -> list[CompiledPolicy]:
+        """Return those that would be on it at another time."""
         carried = {tag.tag for tag in self._evaluator.tags.of(parts)}
-        for policy in self._asleep:
-            if policy.kind is kind and (
-                policy.match(parts, asked).covers or any(map(policy.is_on_tag, carried))
-            ):
-                yield policy
+        asked = Asked(user=subject.name, owner=owner)
+        return self._evaluator.sleeping.on(kind, parts, asked, carried)
 
     def _told(
         self,

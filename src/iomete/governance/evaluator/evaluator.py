@@ -27,6 +27,7 @@ from iomete.governance.evaluator.matching import Asked, Match
 from iomete.governance.evaluator.path_rules import PathRules
 from iomete.governance.evaluator.reading import NO_ROWS, Reading
 from iomete.governance.evaluator.resource_names import Parts, full_name_parts
+from iomete.governance.evaluator.sleeping import SleepingPolicies
 from iomete.governance.evaluator.subjects import Subject
 from iomete.governance.evaluator.table_rules import TableRules
 from iomete.governance.evaluator.tags import TagIndex, TagPolicies
@@ -52,6 +53,13 @@ class Evaluator:
 
     A resource is given by its parts: catalog, namespace (levels joined by dots), table, column; or
     the first ones of these. `paths` decides about paths, `known_names` tells what users know of.
+
+    Args:
+        contents: All that there is.
+        access: Policies on resources and paths that are in force.
+        tag: Policies on tags that are in force.
+        moment: When, in UTC.
+        asleep: Policies that aren't in force then.
     """
 
     def __init__(
@@ -60,8 +68,11 @@ class Evaluator:
         access: Sequence[CompiledPolicy],
         tag: Sequence[CompiledPolicy],
         moment: datetime,
+        *,
+        asleep: Sequence[CompiledPolicy] = (),
     ) -> None:
         self.contents = contents
+        self.asleep = tuple(asleep)
         self.moment = moment
         self.policies = (*access, *tag)
         self.tags = TagIndex(contents.attachments, moment)
@@ -244,6 +255,11 @@ class Evaluator:
         return [*found, *(policy for policies in tagged for policy in policies)]
 
     # --- how ------------------------------------------------------------------------------------
+
+    @cached_property
+    def sleeping(self) -> SleepingPolicies:
+        """The policies that aren't in force, by what they would be on."""
+        return SleepingPolicies(self.asleep)
 
     @cached_property
     def admin_policies(self) -> tuple[int, ...]:
