@@ -10,8 +10,8 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from iomete.governance.evaluator.matching import Asked, is_wild
-from iomete.governance.principal_names import ADMIN, EVERYONE, USER_TOKENS
+from iomete.governance.evaluator.matching import Asked, is_odd_name
+from iomete.governance.principal_names import ADMIN, EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 _EVERYONE = str(EVERYONE)
-_USER, _OWNER = USER_TOKENS
 _TABLE_PARTS = 3
 NAMED_USERS = 5
 """How many of a set's users are named where it is put into words."""
@@ -44,7 +43,7 @@ class Audience:
         self.everyone = 0
         self.admins = 0
         self._bits = {name: 1 << place for place, name in enumerate(self.names)}
-        self._odd_names = {name for name in self.names if is_wild(name) or "{" in name}
+        self._odd_names = set(filter(is_odd_name, self.names))
         for name, bit in self._bits.items():
             user = contents.users.get(name)
             if user is None or not user.enabled:
@@ -108,7 +107,7 @@ class Audience:
             return 0
         names: Iterable[str] = self._bits
         for values, name in levels:
-            found = _users_in(values, name, owner)
+            found = values.users_in(name, owner)
             if found is not None:
                 names = (found & self._bits.keys()) | self._odd_names
                 break
@@ -139,24 +138,6 @@ class Audience:
     def first(self, users: int) -> str:
         """Return the first of a set that isn't empty."""
         return self.names[(users & -users).bit_length() - 1]
-
-
-def _users_in(values: Values, name: str, owner: str | None) -> set[str] | None:
-    """Return the names that fill in those of a level so that it is the one asked for; None: any."""
-    if values.excludes or values.is_any:
-        return None
-    users: set[str] = set()
-    for text in values.texts:
-        filled = text if owner is None else text.replace(_OWNER, owner)
-        before, token, after = filled.partition(_USER)
-        if not token and not is_wild(filled) and filled != name:
-            continue
-        if not token or is_wild(filled) or _USER in after:
-            return None
-        rest = name.removeprefix(before).removesuffix(after)
-        if f"{before}{rest}{after}" == name:
-            users.add(rest)
-    return users
 
 
 def split(users: int, sets: Iterable[int]) -> list[int]:

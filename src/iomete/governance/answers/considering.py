@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator.tags import CarriedTag
 
 NOT_NOW = "its validity schedule excludes this time"
+_TABLE_PARTS = 3
 
 
 class Considering:
@@ -37,6 +38,9 @@ class Considering:
     ) -> dict[int, CompiledPolicy]:
         """Return those in force on a resource or its tags, by id, in the order they are asked."""
         evaluator = self._evaluator
+        if len(parts) >= _TABLE_PARTS:
+            tagged, own = evaluator.in_table(kind, subject, parts)
+            return {policy.id: policy for policy in (*tagged, *own)}
         found = (
             *evaluator.on_tags(kind, evaluator.tags.of(parts)),
             *evaluator.on_resource(kind, subject, parts, owner, below=False),

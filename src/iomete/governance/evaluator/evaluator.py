@@ -29,7 +29,7 @@ from iomete.governance.evaluator.reading import NO_ROWS, Reading
 from iomete.governance.evaluator.resource_names import Parts, full_name_parts
 from iomete.governance.evaluator.sleeping import SleepingPolicies
 from iomete.governance.evaluator.subjects import Subject
-from iomete.governance.evaluator.table_rules import TableRules
+from iomete.governance.evaluator.table_rules import Lists, TableRules
 from iomete.governance.evaluator.tags import TagIndex, TagPolicies
 from iomete.governance.principal_names import ADMIN
 
@@ -189,17 +189,8 @@ class Evaluator:
             below: Whether a grant on something in it will do.
         """
         owner = self.owner_of(parts)
-        rules = None if below or len(parts) < 3 else self._rules_of(parts)
-        if rules is not None and not rules.fills_names:
-            column = parts[3] if len(parts) > 3 else None
-            ranked = rules.ranked(column, action)
-            if ranked is not None:
-                return _stronger(ranked[0].first(subject.keys), ranked[1].first(subject.keys))
-            tagged, own = rules.on(PolicyType.ACCESS, column)
-            found = _first_said(own, action, subject, owner)
-            return (
-                _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
-            )
+        if not below and len(parts) >= _TABLE_PARTS:
+            return self._access_in_table(subject, action, parts, owner)
         on_resource = first_said(
             self.on_resource(PolicyType.ACCESS, subject, parts, owner, below=below),
             action,
@@ -240,6 +231,14 @@ class Evaluator:
         """Return the policies on tags, in the order that they are asked in."""
         policies = self._on_tags[kind]
         return policies.ordered(kind, tags) if policies else []
+
+    def in_table(self, kind: PolicyType, subject: Subject, parts: Parts) -> Lists:
+        """Return the policies on a table, or a column of it, by its tags and by itself.
+
+        They are those of `on_tags` and `on_resource`, which are found once.
+        """
+        column = parts[3] if len(parts) > _TABLE_PARTS else None
+        return self._rules_of(parts).of(subject.name, column).on(kind, column)
 
     def about(self, table: Parts) -> AboutTable:
         """Return all that can decide about a table, or anything in it, for anybody.
@@ -304,15 +303,21 @@ class Evaluator:
             found = self._above[container] = tuple(on_it.values()) if denies else ()
         return found
 
+    def _access_in_table(
+        self, subject: Subject, action: str, parts: Parts, owner: str | None
+    ) -> Access:
+        column = parts[3] if len(parts) > _TABLE_PARTS else None
+        rules = self._rules_of(parts).of(subject.name, column)
+        ranked = rules.ranked(column, action)
+        if ranked is not None:
+            return _stronger(ranked[0].first(subject.keys), ranked[1].first(subject.keys))
+        tagged, own = rules.on(PolicyType.ACCESS, column)
+        found = _first_said(own, action, subject, owner)
+        return _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
+
     def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
         owner = self.owner_of(parts)
-        rules = self._rules_of(parts)
-        if rules.fills_names:
-            own = [p for p, _ in self.on_resource(kind, subject, parts, owner, below=False)]
-            tagged = [p for p, _ in self.on_tags(kind, self.tags.of(parts))]
-        else:
-            column = parts[3] if len(parts) > 3 else None
-            tagged, own = map(list, rules.on(kind, column))
+        tagged, own = self.in_table(kind, subject, parts)
         on_resource = _first_rule(own, subject, owner)
         on_tags = _first_rule(tagged, subject, owner)
         if on_tags is None or on_resource is None:
@@ -326,7 +331,8 @@ class Evaluator:
         if rules is None:
             if len(self._rules) >= _MAX_TABLES:
                 self._rules.clear()
-            rules = self._rules[table] = TableRules(table, self._by_kind, self.tags)
+            owner = self.owner_of(table)
+            rules = self._rules[table] = TableRules(table, owner, self._by_kind, self.tags)
         return rules
 
 

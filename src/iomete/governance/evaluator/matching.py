@@ -127,6 +127,26 @@ class Values:
         filled = any(glob(_any_for_tokens(text), folds=self._folds)(name) for text in self._filled)
         return True if self.excludes else filled or self.match(name, _NOBODY)
 
+    def users_in(self, name: str, owner: str | None) -> set[str] | None:
+        """Return the users whose names fill in theirs so that a name is among them; None: anybody.
+
+        Those whose own names are read as patterns, see `is_odd_name`, may be others.
+        """
+        if self.excludes or self.is_any:
+            return None
+        users: set[str] = set()
+        for text in self.texts:
+            filled = text if owner is None else text.replace(_OWNER, owner)
+            before, token, after = filled.partition(_USER)
+            if not token and not is_wild(filled) and filled != name:
+                continue
+            if not token or is_wild(filled) or _USER in after:
+                return None
+            rest = name.removeprefix(before).removesuffix(after)
+            if f"{before}{rest}{after}" == name:
+                users.add(rest)
+        return users
+
     def _finds(self, name: str, asked: Asked) -> bool:
         if (fold(name) if self._folds else name) in self._exact:
             return True
@@ -171,7 +191,7 @@ class PathValues:
 class ResourceSet:
     """One `resources` of a policy: values by level, from the catalog down."""
 
-    __slots__ = ("_last_named", "fills_names", "levels", "path")
+    __slots__ = ("_last_named", "fills_columns", "fills_names", "levels", "path")
 
     def __init__(self, levels: Sequence[Values], path: PathValues | None = None) -> None:
         self.levels = tuple(levels)
@@ -182,6 +202,8 @@ class ResourceSet:
             path is not None and any(map(has_token, path.texts))
         )
         """Whether who asks, or who owns it, decides what it is on."""
+        self.fills_columns = any(values.depends_on_asker for values in self.levels[3:])
+        """The same of columns of a table."""
 
     @classmethod
     def of(cls, resources: Mapping[str, Mapping[str, Any]]) -> ResourceSet:
@@ -208,6 +230,22 @@ class ResourceSet:
             return False
         for values, name in zip(self.levels, table, strict=False):  # noqa: SIM110  # asked often
             if not values.may_match(name):
+                return False
+        return True
+
+    def users_on(self, table: Sequence[str], owner: str | None) -> set[str] | None:
+        """Return the users for whom it can be on a table, as `Values.users_in` does."""
+        for values, name in zip(self.levels, table, strict=False):
+            users = values.users_in(name, owner) if values.depends_on_asker else None
+            if users is not None:
+                return users
+        return None
+
+    def is_in_table(self, parts: Sequence[str], asked: Asked) -> bool:
+        """Tell whether it is on a table, or something in it; of columns filled in, on this one."""
+        named = self.levels if self.fills_columns else self.levels[:3]
+        for values, name in zip(named, parts, strict=False):  # noqa: SIM110  # asked often
+            if not values.match(name, asked):
                 return False
         return True
 
@@ -263,6 +301,11 @@ def is_wild(text: str) -> bool:
 def has_token(text: str) -> bool:
     """Tell whether a text has `{USER}` or `{OWNER}` in it."""
     return "{" in text and (_USER in text or _OWNER in text)
+
+
+def is_odd_name(user: str) -> bool:
+    """Tell whether a user's name means more than itself where it fills in a policy's."""
+    return "{" in user or is_wild(user)
 
 
 @lru_cache(maxsize=100_000)
