@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iomete.governance.evaluator import CompiledPolicy, Contents
-    from iomete.governance.evaluator.matching import Values
+    from iomete.governance.evaluator.matching import ResourceSet, Values
     from iomete.governance.evaluator.policies import Item
     from iomete.governance.evaluator.resource_names import Parts
 
@@ -101,6 +101,12 @@ class Audience:
             if any(values.depends_on_asker for values in one.levels[_TABLE_PARTS:])
             for column in columns
         ]
+
+    def matching_set(self, resources: ResourceSet, parts: Parts, owner: str | None) -> int:
+        """Return for whom one of the resources of a policy is the very resource of a name."""
+        if not resources.is_on_depth(len(parts)):
+            return 0
+        return self._matching(list(zip(resources.levels, parts, strict=False)), owner)
 
     def _matching(self, levels: Sequence[tuple[Values, str]], owner: str | None) -> int:
         if not all(values.may_match(name) for values, name in levels):

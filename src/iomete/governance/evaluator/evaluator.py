@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from iomete.governance.evaluator.contents import Contents
     from iomete.governance.evaluator.index import Candidate
+    from iomete.governance.evaluator.matching import ResourceSet
     from iomete.governance.evaluator.policies import CompiledPolicy
     from iomete.governance.evaluator.tags import CarriedTag
 
@@ -52,7 +53,8 @@ class Evaluator:
     """Answers by what is in force at one moment. Names are spelled as policies spell them.
 
     A resource is given by its parts: catalog, namespace (levels joined by dots), table, column; or
-    the first ones of these. `paths` decides about paths, `known_names` tells what users know of.
+    the first ones of these. `paths` decides about paths, `known_names` tells what users know of;
+    `denies_above` whether a denial on what holds something can stop there, see `denied_above`.
 
     Args:
         contents: All that there is.
@@ -90,7 +92,7 @@ class Evaluator:
         self.paths = PathRules(access)
         self.known_names = KnownNames(self)
         self._subjects: dict[str, Subject | None] = {}
-        self._denies_above = any(
+        self.denies_above = any(
             policy.has_deny and any(len(one.levels) in (1, 2, 3) for one in policy.resources)
             for policy in access
             if policy.kind is PolicyType.ACCESS
@@ -165,13 +167,13 @@ class Evaluator:
     def decide(self, subject: Subject, action: str, parts: Parts) -> Access:
         """Return whether an action is granted to someone whom policies reach, and by which one."""
         found = self.access(subject, action, parts)
-        if found.is_allowed and self._denies_above:
+        if found.is_allowed and self.denies_above:
             return self.denied_above(subject, action, parts) or found
         return found
 
     def denied_above(self, subject: Subject, action: str, parts: Parts) -> Access | None:
         """Return the denial of an action on what holds a resource, by a policy that stops there."""
-        if not self._denies_above:
+        if not self.denies_above:
             return None
         for depth in range(1, len(parts)):
             found = self.access(subject, action, parts[:depth])
@@ -240,6 +242,22 @@ class Evaluator:
         column = parts[3] if len(parts) > _TABLE_PARTS else None
         return self._rules_of(parts).of(subject.name, column).on(kind, column)
 
+    def on_for_anybody(
+        self, kind: PolicyType, parts: Parts
+    ) -> tuple[Sequence[CompiledPolicy], Sequence[tuple[CompiledPolicy, Sequence[ResourceSet]]]]:
+        """Return the policies on a resource by its tags, and those that can be on it for somebody.
+
+        Args:
+            kind: Of the policies.
+            parts: Of the resource. Of columns it is those on their table, or on something in it.
+        """
+        if len(parts) >= _TABLE_PARTS:
+            rules = self._rules_of(parts)
+            column = parts[3] if len(parts) > _TABLE_PARTS else None
+            return rules.on_tags(kind, column), rules.sets(kind)
+        tagged = [policy for policy, _ in self.on_tags(kind, self.tags.of(parts))]
+        return tagged, [(one.policy, one.sets) for one in self._on_container(kind, parts)]
+
     def about(self, table: Parts) -> AboutTable:
         """Return all that can decide about a table, or anything in it, for anybody.
 
@@ -294,7 +312,7 @@ class Evaluator:
 
         The others among them may be stronger.
         """
-        if not self._denies_above:
+        if not self.denies_above:
             return ()
         found = self._above.get(container)
         if found is None:

@@ -136,6 +136,8 @@ class Values:
             return None
         users: set[str] = set()
         for text in self.texts:
+            if not glob(_any_for_tokens(text), folds=self._folds)(name):
+                continue
             filled = text if owner is None else text.replace(_OWNER, owner)
             before, token, after = filled.partition(_USER)
             if not token and not is_wild(filled) and filled != name:
@@ -259,6 +261,12 @@ class ResourceSet:
                 else (columns.match(column, _NOBODY))
             )
         return column is None
+
+    def is_on_depth(self, depth: int) -> bool:
+        """Tell whether it is on what has so many parts itself, if it names them."""
+        if depth >= len(self.levels):
+            return depth == len(self.levels)
+        return depth > self._last_named and not any(one.excludes for one in self.levels[depth:])
 
     def covers_container(self, parts: Sequence[str]) -> bool:
         """Tell whether it is on a catalog or namespace itself, for whoever asks."""
