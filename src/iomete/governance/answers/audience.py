@@ -7,11 +7,13 @@ users that the policies in question name, and one of each part is asked for.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.matching import Asked, is_odd_name
 from iomete.governance.principal_names import ADMIN, EVERYONE
+from iomete.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -115,7 +117,7 @@ class Audience:
         for values, name in levels:
             found = values.users_in(name, owner)
             if found is not None:
-                names = (found & self._bits.keys()) | self._odd_names
+                names = self._odd_names.union(*(self._called(values, one) for one in found))
                 break
         users = 0
         for name in names:
@@ -123,6 +125,19 @@ class Audience:
             if all(values.match(part, asked) for values, part in levels):
                 users |= self._bits[name]
         return users
+
+    def _called(self, values: Values, key: str) -> Iterable[str]:
+        """Return the users whose names are one, as the values of a level compare names."""
+        if not values.folds:
+            return (key,) if key in self._bits else ()
+        return self._folded.get(key, ())
+
+    @cached_property
+    def _folded(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            found[fold(name)].append(name)
+        return found
 
     def bit_of(self, name: str) -> int:
         """Return the set of one user; empty for one that isn't here."""

@@ -63,9 +63,9 @@ class Values:
     __slots__ = (
         "_exact",
         "_filled",
-        "_folds",
         "_patterns",
         "excludes",
+        "folds",
         "has_field_patterns",
         "has_patterns",
         "is_any",
@@ -78,11 +78,11 @@ class Values:
     ) -> None:
         self.texts = tuple(texts)
         self.excludes = excludes
-        self._folds = folds
+        self.folds = folds
         self.is_any = any(not text.strip("*") for text in texts)
         """Whether one of them is `*`: it matches what isn't named at all, too."""
         plain = [text for text in texts if not has_token(text)]
-        self._exact = frozenset(self._key(text) for text in plain if not is_wild(text))
+        self._exact = frozenset(self.key(text) for text in plain if not is_wild(text))
         self._patterns = tuple(glob(text, folds=folds) for text in plain if is_wild(text))
         self._filled = tuple(text for text in texts if has_token(text))
         self.plain = tuple(lower(text) for text in plain if not is_wild(text))
@@ -124,33 +124,39 @@ class Values:
             return not self.excludes
         if not self._filled:
             return self.match(name, _NOBODY)
-        filled = any(glob(_any_for_tokens(text), folds=self._folds)(name) for text in self._filled)
+        filled = any(glob(_any_for_tokens(text), folds=self.folds)(name) for text in self._filled)
         return True if self.excludes else filled or self.match(name, _NOBODY)
 
     def users_in(self, name: str, owner: str | None) -> set[str] | None:
         """Return the users whose names fill in theirs so that a name is among them; None: anybody.
 
-        Those whose own names are read as patterns, see `is_odd_name`, may be others.
+        Those whose own names are read as patterns, see `is_odd_name`, may be others. Of columns the
+        names are folded, as they are compared.
         """
-        if self.excludes or self.is_any:
+        if self.excludes or self.is_any or (owner is not None and is_odd_name(owner)):
             return None
         users: set[str] = set()
+        wanted = self.key(name)
         for text in self.texts:
-            if not glob(_any_for_tokens(text), folds=self._folds)(name):
+            if not glob(_any_for_tokens(text), folds=self.folds)(name):
                 continue
-            filled = text if owner is None else text.replace(_OWNER, owner)
-            before, token, after = filled.partition(_USER)
-            if not token and not is_wild(filled) and filled != name:
+            before, token, after = self._filled_with(owner, text).partition(_USER)
+            if not token and not is_wild(before) and self.key(before) != wanted:
                 continue
-            if not token or is_wild(filled) or _USER in after:
+            if not token or is_wild(before + after) or _USER in after:
                 return None
-            rest = name.removeprefix(before).removesuffix(after)
-            if f"{before}{rest}{after}" == name:
+            before, after = self.key(before), self.key(after)
+            rest = wanted.removeprefix(before).removesuffix(after)
+            if f"{before}{rest}{after}" == wanted:
                 users.add(rest)
         return users
 
+    @staticmethod
+    def _filled_with(owner: str | None, text: str) -> str:
+        return text if owner is None else text.replace(_OWNER, owner)
+
     def _finds(self, name: str, asked: Asked) -> bool:
-        if (fold(name) if self._folds else name) in self._exact:
+        if (fold(name) if self.folds else name) in self._exact:
             return True
         if self._patterns and any(pattern(name) for pattern in self._patterns):
             return True
@@ -160,11 +166,12 @@ class Values:
 
     def _finds_filled(self, name: str, text: str) -> bool:
         if is_wild(text):
-            return bool(glob(text, folds=self._folds)(name))
-        return self._key(text) == self._key(name)
+            return bool(glob(text, folds=self.folds)(name))
+        return self.key(text) == self.key(name)
 
-    def _key(self, text: str) -> str:
-        return fold(text) if self._folds else text
+    def key(self, text: str) -> str:
+        """Return what names are compared by."""
+        return fold(text) if self.folds else text
 
 
 class PathValues:

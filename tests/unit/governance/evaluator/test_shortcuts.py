@@ -9,11 +9,19 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from iomete.governance.answers.audience import Audience
 from iomete.governance.answers.considered_policies import ConsideredPolicies
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
 from iomete.governance.answers.reach import AttachedByHand, Reach
 from iomete.governance.documents import PolicyType
-from iomete.governance.evaluator import Contents, Evaluator, PolicyBook, Said, Subject
+from iomete.governance.evaluator import (
+    CompiledPolicy,
+    Contents,
+    Evaluator,
+    PolicyBook,
+    Said,
+    Subject,
+)
 from iomete.governance.evaluator.decisions import Access, first_said
 from iomete.governance.evaluator.matching import Asked
 from iomete.governance.evaluator.resource_names import Parts
@@ -29,6 +37,7 @@ from support.evaluator.worlds import (
     SCHEDULE,
     TABLES,
     USERS,
+    bundle_of,
     bundles,
 )
 
@@ -174,3 +183,24 @@ def test_policies_on_a_table_are_told_as_those_on_each_column(bundle: dict[str, 
                     told[one.id] = one
         expected = tuple(sorted(told.values(), key=by_outcome))
         assert considered.on_table(subject, table, COLUMNS) == expected
+
+
+def test_users_who_fill_in_columns_are_found_in_any_case() -> None:
+    bundle = bundle_of([])
+    bundle["users"] = {name: bundle["users"]["alice"] for name in ("Bob", "bob", "ann", "id", "*")}
+    audience = Audience(Contents.of_bundle(bundle))
+    names = {"catalog": "lake", "namespace": "crm", "table": "t"}
+    where = {level: {"values": [name]} for level, name in names.items()}
+    where |= {"column": {"values": ["ID", "{OWNER}", "{USER}"]}}
+    policy = CompiledPolicy(
+        {"id": 100, "service": "iomete", "name": "p", "resources": where, "policyItems": []}
+    )
+
+    def users_of(column: str, owner: str | None) -> set[str]:
+        (users,) = audience.matching_columns(policy, ("lake", "crm", "t"), [column], owner)
+        return set(audience.members(users))
+
+    assert users_of("BOB", None) == {"Bob", "bob", "*"}
+    assert users_of("ann", "ANN") == {"Bob", "bob", "ann", "id", "*"}
+    assert users_of("id", None) == {"Bob", "bob", "ann", "id", "*"}
+    assert users_of("other", "ann") == {"*"}
