@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator.policies import Item
     from iomete.governance.evaluator.resource_names import Parts
 
+    Sets = Sequence[ResourceSet] | None
+
 _NOBODY = Asked(user="")
 _TABLE_PARTS = 3
+
 
 Shown = dict[str | None, int]
 """Users by what they are shown: a mask or a predicate; None: all as it is."""
@@ -98,14 +101,14 @@ class SightsOfAll:
         Of those of the highest priority that say something, a denial counts before a grant.
         """
         owner = self._evaluator.owner_of(parts)
-        tiers: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        for policies in self._on(PolicyType.ACCESS, parts, owner):
-            for policy, users in policies:
-                denies, grants = self._says_to(policy, action, owner)
-                if denies or grants:
-                    tier = tiers[policy.priority]
-                    tier[0] |= denies & users
-                    tier[1] |= grants & users
+        tiers: dict[int, list[int]] = {}
+        for policy, sets in self._on(PolicyType.ACCESS, parts):
+            denies, grants = self._says_to(policy, action, owner)
+            if denies or grants:
+                users = self._users_on(sets, parts, owner)
+                tier = tiers.setdefault(policy.priority, [0, 0])
+                tier[0] |= denies & users
+                tier[1] |= grants & users
         denied = granted = 0
         for _, (denies, grants) in sorted(tiers.items(), reverse=True):
             undecided = ~(denied | granted)
@@ -156,10 +159,11 @@ class SightsOfAll:
 
     def _shown(self, kind: PolicyType, parts: Parts) -> dict[str, int]:
         """Return for whom which mask or predicate counts, as `Evaluator.mask` tells it of one."""
-        owner = self._evaluator.owner_of(parts)
-        on_tags, on_resource = (
-            list(self._rules(policies, owner)) for policies in self._on(kind, parts, owner)
-        )
+        tagged, own = self._evaluator.on_for_anybody(kind, parts)
+        if not tagged and not own:
+            return {}
+        on_tags = list(self._rules([(policy, None) for policy in tagged], parts))
+        on_resource = list(self._rules(own, parts))
         shown: dict[str, int] = defaultdict(int)
         taken = 0
         for priority, text, users in on_tags:
@@ -174,12 +178,14 @@ class SightsOfAll:
         return shown
 
     def _rules(
-        self, policies: Iterable[tuple[CompiledPolicy, int]], owner: str | None
+        self, policies: Iterable[tuple[CompiledPolicy, Sets]], parts: Parts
     ) -> Iterator[tuple[int, str | None, int]]:
         """Give priority, mask or predicate, and users of each item: the first for them counts."""
+        owner = self._evaluator.owner_of(parts)
         left = self._audience.everyone
-        for policy, on_it in policies:
-            for item in policy.items:
+        for policy, sets in policies:
+            on_it = self._users_on(sets, parts, owner)
+            for item in policy.items if on_it else ():
                 if "select" in item.actions:
                     users = self._audience.of_item(item, owner) & on_it & left
                     if users:
@@ -188,21 +194,17 @@ class SightsOfAll:
 
     # --- policies ---------------------------------------------------------------------------------
 
-    def _on(
-        self, kind: PolicyType, parts: Parts, owner: str | None
-    ) -> tuple[Iterator[tuple[CompiledPolicy, int]], Iterator[tuple[CompiledPolicy, int]]]:
-        """Return the policies on tags and on the resource itself, each with whom it is on it for.
-
-        They are in the order that they are asked in.
-        """
+    def _on(self, kind: PolicyType, parts: Parts) -> Iterator[tuple[CompiledPolicy, Sets]]:
+        """Give the policies on a resource, each with what of it is on it; None: it is on a tag."""
         tagged, own = self._evaluator.on_for_anybody(kind, parts)
-        everyone = self._audience.everyone
-        return (
-            ((policy, everyone) for policy in tagged),
-            ((policy, self._users_on(sets, parts, owner)) for policy, sets in own),
-        )
+        for policy in tagged:
+            yield policy, None
+        yield from own
 
-    def _users_on(self, sets: Iterable[ResourceSet], parts: Parts, owner: str | None) -> int:
+    def _users_on(self, sets: Sets, parts: Parts, owner: str | None) -> int:
+        """Return for whom a policy is on a resource itself."""
+        if sets is None:
+            return self._audience.everyone
         users = 0
         for one in sets:
             if one.fills_names:

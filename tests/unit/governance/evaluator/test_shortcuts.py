@@ -187,7 +187,7 @@ def test_policies_on_a_table_are_told_as_those_on_each_column(bundle: dict[str, 
 
 def test_users_who_fill_in_columns_are_found_in_any_case() -> None:
     bundle = bundle_of([])
-    bundle["users"] = {name: bundle["users"]["alice"] for name in ("Bob", "bob", "ann", "id", "*")}
+    bundle["users"] = dict.fromkeys(("Bob", "bob", "ann", "id", "*"), bundle["users"]["alice"])
     audience = Audience(Contents.of_bundle(bundle))
     names = {"catalog": "lake", "namespace": "crm", "table": "t"}
     where = {level: {"values": [name]} for level, name in names.items()}
