@@ -358,8 +358,7 @@ class PolicyAnswers(RangerExchange):
 
     def _asked_of(self, book: PolicyBook, moment: datetime) -> tuple[Evaluator, Explainer]:
         evaluator = book.at(moment)
-        asleep = book.asleep(moment)
-        return evaluator, Explainer(evaluator, asleep=asleep, origins=self._origins)
+        return evaluator, Explainer(evaluator, origins=self._origins)
 
     def _check_column(self, table: Sequence[str], path: Sequence[str]) -> None:
         if self.is_container(table):

@@ -16,7 +16,7 @@ Document = dict[str, Any]
 CATALOGS = ("lake", "raw", "spark_catalog")
 NAMESPACES = ("crm", "crm.eu", "hr", "alice")
 TABLES = ("t", "u", "bob")
-COLUMNS = ("id", "email", "ssn", "contact")
+COLUMNS = ("id", "email", "ssn", "contact", "bob")
 FIELDS = ("contact.email", "contact.phone")
 USERS = ("alice", "bob", "carol", "root", "off")
 ASKING = (*USERS, "nobody")
@@ -53,15 +53,15 @@ CATALOG = mostly(
 NAMESPACE = st.one_of(
     st.sampled_from(("crm", "hr")).map(lambda name: {"values": [name, f"{name}.*"]}),
     st.sampled_from((["crm"], ["*"])).map(lambda names: {"values": names}),
-    level(NAMESPACES, ("*", "crm.*", "c?m", "*r", "{USER}", "CRM", "x{USER}")),
+    level(NAMESPACES, ("*", "crm.*", "c?m", "*r", "{USER}", "CRM", "x{USER}", "{USER}*")),
 )
 TABLE = st.one_of(
     st.sampled_from((["*"], ["t"])).map(lambda names: {"values": names}),
-    level(TABLES, ("*", "?", "{USER}", "{OWNER}", "b*", "T")),
+    level(TABLES, ("*", "?", "{USER}", "{OWNER}", "b*", "T", "?{OWNER}", "{USER}*")),
 )
 COLUMN = st.one_of(
     st.just({"values": ["*"]}),
-    level((*COLUMNS, *FIELDS), ("*", "*m*", "c*", "ID", "?sn", "contact.*")),
+    level((*COLUMNS, *FIELDS), ("*", "*m*", "c*", "ID", "?sn", "contact.*", "{USER}", "{OWNER}")),
 )
 _SHAPES = (CATALOG, NAMESPACE, TABLE, COLUMN)
 _NAMES = ("catalog", "namespace", "table", "column")

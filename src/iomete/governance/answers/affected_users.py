@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience, keys_named
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
     from iomete.governance.evaluator import CompiledPolicy, Evaluator
     from iomete.governance.evaluator.resource_names import Parts
+
+_ALL = -1
+"""The set of all users, however many there are."""
 
 
 class AffectedUsers:
@@ -42,35 +47,31 @@ class AffectedUsers:
             found |= self.was.keys.get(name, nothing) ^ self.now.keys.get(name, nothing)
         return found
 
-    def by(self, policies: Mapping[int, CompiledPolicy], owners: Sequence[str | None]) -> int:
+    def by(
+        self, policies: Mapping[int, CompiledPolicy], parts: Parts, owners: Sequence[str | None]
+    ) -> int:
         """Return for whom policies on a resource can decide otherwise, whoever has owned it."""
         affected = self.moved
-        self.touched |= policies.keys() & self.changed.keys()
-        for policy_id in policies.keys() & self.changed.keys():
+        touched = policies.keys() & self.changed.keys()
+        self.touched |= touched
+        for policy_id in touched:
             for policy in self.changed[policy_id]:
-                for audience in (self.was, self.now):
-                    for owner in owners:
-                        affected |= audience.of_policy(policy, owner)
+                for owner in dict.fromkeys(owners):
+                    meant = self.was.of_policy(policy, owner) | self.now.of_policy(policy, owner)
+                    affected |= meant & self._on(policy, parts, owner)
         return affected
 
-    def told_apart_by(
-        self,
-        policies: Sequence[CompiledPolicy],
-        table: Parts,
-        columns: Sequence[str],
-        owners: Sequence[str | None],
-    ) -> list[int]:
-        """Return the sets of users that policies on a table and its columns tell apart."""
-        unique = {id(policy): policy for policy in policies}.values()
-        keys = keys_named(unique)
+    def _on(self, policy: CompiledPolicy, parts: Parts, owner: str | None) -> int:
+        """Return for whom a policy can be on a resource, or on something in it."""
+        if not policy.resources or not all(one.fills_names for one in policy.resources):
+            return _ALL
+        return reduce(or_, self.was.matching(policy, parts, owner))
+
+    def told_apart_by(self, policies: Iterable[CompiledPolicy]) -> list[int]:
+        """Return the sets of users that policies tell apart by whom they name."""
+        keys = keys_named(policies)
         sets = [audience.having(key) for audience in (self.was, self.now) for key in keys]
         sets += [self.was.admins, self.now.admins, self.was.everyone, self.now.everyone]
-        sets += [self.was.bit_of(owner) for owner in owners if owner is not None]
-        sets += self.filled_in(policies, table, owners)
-        for policy in unique:
-            if policy.fills_columns:
-                for owner in dict.fromkeys(owners):
-                    sets += self.was.matching_columns(policy, table, columns, owner)
         return list(dict.fromkeys(sets))
 
     def filled_in(

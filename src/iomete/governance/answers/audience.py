@@ -7,23 +7,24 @@ users that the policies in question name, and one of each part is asked for.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from iomete.governance.evaluator.matching import Asked, is_wild
-from iomete.governance.principal_names import ADMIN, EVERYONE, USER_TOKENS
+from iomete.governance.evaluator.matching import Asked, is_odd_name
+from iomete.governance.principal_names import ADMIN, EVERYONE
+from iomete.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iomete.governance.evaluator import CompiledPolicy, Contents
-    from iomete.governance.evaluator.matching import Values
+    from iomete.governance.evaluator.matching import ResourceSet, Values
     from iomete.governance.evaluator.policies import Item
     from iomete.governance.evaluator.resource_names import Parts
 
 
 _EVERYONE = str(EVERYONE)
-_USER, _OWNER = USER_TOKENS
 _TABLE_PARTS = 3
 NAMED_USERS = 5
 """How many of a set's users are named where it is put into words."""
@@ -45,7 +46,7 @@ class Audience:
         self.admins = 0
         self.keys_of_admins: frozenset[str] = frozenset()
         self._bits = {name: 1 << place for place, name in enumerate(self.names)}
-        self._odd_names = {name for name in self.names if is_wild(name) or "{" in name}
+        self._odd_names = set(filter(is_odd_name, self.names))
         for name, bit in self._bits.items():
             user = contents.users.get(name)
             if user is None or not user.enabled:
@@ -105,14 +106,20 @@ class Audience:
             for column in columns
         ]
 
+    def matching_set(self, resources: ResourceSet, parts: Parts, owner: str | None) -> int:
+        """Return for whom one of the resources of a policy is the very resource of a name."""
+        if not resources.is_on_depth(len(parts)):
+            return 0
+        return self._matching(list(zip(resources.levels, parts, strict=False)), owner)
+
     def _matching(self, levels: Sequence[tuple[Values, str]], owner: str | None) -> int:
         if not all(values.may_match(name) for values, name in levels):
             return 0
         names: Iterable[str] = self._bits
         for values, name in levels:
-            found = _users_in(values, name, owner)
+            found = values.users_in(name, owner)
             if found is not None:
-                names = (found & self._bits.keys()) | self._odd_names
+                names = self._odd_names.union(*(self._called(values, one) for one in found))
                 break
         users = 0
         for name in names:
@@ -120,6 +127,19 @@ class Audience:
             if all(values.match(part, asked) for values, part in levels):
                 users |= self._bits[name]
         return users
+
+    def _called(self, values: Values, key: str) -> Iterable[str]:
+        """Return the users whose names are one, as the values of a level compare names."""
+        if not values.folds:
+            return (key,) if key in self._bits else ()
+        return self._folded.get(key, ())
+
+    @cached_property
+    def _folded(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            found[fold(name)].append(name)
+        return found
 
     def bit_of(self, name: str) -> int:
         """Return the set of one user; empty for one that isn't here."""
@@ -141,24 +161,6 @@ class Audience:
     def first(self, users: int) -> str:
         """Return the first of a set that isn't empty."""
         return self.names[(users & -users).bit_length() - 1]
-
-
-def _users_in(values: Values, name: str, owner: str | None) -> set[str] | None:
-    """Return the names that fill in those of a level so that it is the one asked for; None: any."""
-    if values.excludes or values.is_any:
-        return None
-    users: set[str] = set()
-    for text in values.texts:
-        filled = text if owner is None else text.replace(_OWNER, owner)
-        before, token, after = filled.partition(_USER)
-        if not token and not is_wild(filled) and filled != name:
-            continue
-        if not token or is_wild(filled) or _USER in after:
-            return None
-        rest = name.removeprefix(before).removesuffix(after)
-        if f"{before}{rest}{after}" == name:
-            users.add(rest)
-    return users
 
 
 def split(users: int, sets: Iterable[int]) -> list[int]:

@@ -38,11 +38,6 @@ class Layer:
     rule: Rule | None
     parts: Parts
 
-    @property
-    def covers_below(self) -> bool:
-        """Whether what is below it isn't looked at: a custom mask alone is given masked fields."""
-        return self.shown_as.type != _CUSTOM
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -88,17 +83,28 @@ def seen_by(
     whole = (*table, name if column is None else column)
     layers: list[Layer] = []
     if column is not None:
-        steps = [path for path in prefixes(name) if len(path) > len(column)]
-        for path in (name, *reversed(steps)):
+        for path in steps_of(name, column):
             layer = _of_field(evaluator, subject, (*table, path))
             if layer is not None:
-                layers = [layer] if layer.covers_below else [*layers, layer]
+                covers = covers_below(layer.shown_as.type)
+                layers = [layer] if covers else [*layers, layer]
     outer = _masked(evaluator.mask(subject, whole), whole)
     return Seen(
         access=evaluator.decide(subject, "select", whole),
         rule=evaluator.mask(subject, (*table, name)),
         layers=(*layers, *(() if outer is None else (outer,))),
     )
+
+
+def steps_of(name: str, column: str) -> list[str]:
+    """Return the path of a field, and those of the structs that it is in below its column."""
+    steps = [path for path in prefixes(name) if len(path) > len(column)]
+    return [name, *reversed(steps)]
+
+
+def covers_below(mask: str) -> bool:
+    """Tell whether what is below isn't looked at: a custom mask alone is given masked fields."""
+    return not mask.startswith(_CUSTOM)
 
 
 def _of_field(evaluator: Evaluator, subject: Subject, parts: Parts) -> Layer | None:

@@ -12,7 +12,7 @@ from iomete.governance.evaluator import Said
 from iomete.governance.evaluator.path_rules import on_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from iomete.governance.evaluator import Access, CompiledPolicy, Subject
     from iomete.governance.evaluator.policies import Item
@@ -24,9 +24,18 @@ class ConsideredPolicies(Considering):
     """Tells which access policies are asked about a resource, the one that decides first."""
 
     def on(
-        self, subject: Subject, action: str, parts: Parts, found: Access
+        self,
+        subject: Subject,
+        action: str,
+        parts: Parts,
+        found: Access,
+        *,
+        known: Container[int] = (),
     ) -> tuple[ConsideredPolicy, ...]:
-        """Return those that are on a resource, of which `found` was decided."""
+        """Return those that are on a resource, of which `found` was decided.
+
+        Policies whose ids are `known` are left out, but for the one that decided.
+        """
         owner = self._evaluator.owner_of(parts)
         tags = self._evaluator.tags.of(parts)
         policies = self._awake_on(PolicyType.ACCESS, subject, parts, owner)
@@ -35,8 +44,9 @@ class ConsideredPolicies(Considering):
         considered = [
             self._consider(policy, subject, action, owner, found, tags)
             for policy in policies.values()
+            if policy.id not in known or policy is found.policy
         ]
-        considered += self._not_in_force(subject, action, parts, owner, tags)
+        considered += self._not_in_force(subject, action, parts, owner, tags, known)
         return _sorted(considered)
 
     def on_table(
@@ -47,9 +57,8 @@ class ConsideredPolicies(Considering):
         for name in columns:
             parts = (*table, name)
             found = self._evaluator.decide(subject, "select", parts)
-            for one in self.on(subject, "select", parts, found):
-                known = considered.get(one.id)
-                if known is None or one.outcome is Outcome.DECIDES:
+            for one in self.on(subject, "select", parts, found, known=considered):
+                if one.id not in considered or one.outcome is Outcome.DECIDES:
                     considered[one.id] = one
         return _sorted(considered.values())
 
@@ -65,7 +74,7 @@ class ConsideredPolicies(Considering):
         ]
         considered += [
             self._told(policy, str(said), (Outcome.NOT_IN_FORCE, NOT_NOW))
-            for policy in on_path(self._asleep, subject, path)
+            for policy in on_path(self._evaluator.asleep, subject, path)
             if (said := policy.says(action, subject, None)) is not Said.NOTHING
         ]
         return _sorted(considered)
@@ -129,11 +138,13 @@ class ConsideredPolicies(Considering):
         parts: Parts,
         owner: str | None,
         tags: Sequence[CarriedTag],
+        known: Container[int],
     ) -> list[ConsideredPolicy]:
         return [
             self._told(policy, str(said), (Outcome.NOT_IN_FORCE, NOT_NOW), tags=tags)
             for policy in self._asleep_on(PolicyType.ACCESS, subject, parts, owner)
-            if (said := policy.says(action, subject, owner)) is not Said.NOTHING
+            if policy.id not in known
+            and (said := policy.says(action, subject, owner)) is not Said.NOTHING
         ]
 
 

@@ -9,7 +9,7 @@ from iomete.governance.documents import PolicyType, Priority
 from iomete.governance.evaluator.matching import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from iomete.governance.answers.reach import Reach
     from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iomete.governance.evaluator.tags import CarriedTag
 
 NOT_NOW = "its validity schedule excludes this time"
+_TABLE_PARTS = 3
 
 
 class Considering:
@@ -25,15 +26,11 @@ class Considering:
 
     Args:
         evaluator: What decides.
-        asleep: Policies that aren't in force at its moment.
         reach: How policies come to be for a principal, and on a resource.
     """
 
-    def __init__(
-        self, evaluator: Evaluator, asleep: Sequence[CompiledPolicy], reach: Reach
-    ) -> None:
+    def __init__(self, evaluator: Evaluator, reach: Reach) -> None:
         self._evaluator = evaluator
-        self._asleep = asleep
         self._reach = reach
 
     def _awake_on(
@@ -41,6 +38,9 @@ class Considering:
     ) -> dict[int, CompiledPolicy]:
         """Return those in force on a resource or its tags, by id, in the order they are asked."""
         evaluator = self._evaluator
+        if len(parts) >= _TABLE_PARTS:
+            tagged, own = evaluator.in_table(kind, subject, parts)
+            return {policy.id: policy for policy in (*tagged, *own)}
         found = (
             *evaluator.on_tags(kind, evaluator.tags.of(parts)),
             *evaluator.on_resource(kind, subject, parts, owner, below=False),
@@ -49,15 +49,11 @@ class Considering:
 
     def _asleep_on(
         self, kind: PolicyType, subject: Subject, parts: Parts, owner: str | None
-    ) -> Iterator[CompiledPolicy]:
-        """Yield those that would be on it at another time."""
-        asked = Asked(user=subject.name, owner=owner)
+    ) -> list[CompiledPolicy]:
+        """Return those that would be on it at another time."""
         carried = {tag.tag for tag in self._evaluator.tags.of(parts)}
-        for policy in self._asleep:
-            if policy.kind is kind and (
-                policy.match(parts, asked).covers or any(map(policy.is_on_tag, carried))
-            ):
-                yield policy
+        asked = Asked(user=subject.name, owner=owner)
+        return self._evaluator.sleeping.on(kind, parts, asked, carried)
 
     def _told(
         self,

@@ -78,7 +78,8 @@ class Effects:
 class Simulation:
     """What a change would do, from one version of governance on.
 
-    `judged_tables` is how many tables there are, `judgements` how many answers were needed.
+    `judged_tables` is how many tables there are, `judgements` how many answers were needed, each of
+    which is for all users.
     `unjudged` is what the change may do besides, in words: on what nobody lists, and
     at other times.
     """

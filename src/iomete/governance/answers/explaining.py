@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iomete.governance.answers.explanation import ColumnSeen, ConsideredPolicy
-    from iomete.governance.evaluator import CompiledPolicy, Evaluator, Subject
+    from iomete.governance.evaluator import Evaluator, Subject
     from iomete.governance.evaluator.resource_names import Parts
 
 
@@ -36,21 +36,14 @@ class Explainer:
 
     Args:
         evaluator: What decides.
-        asleep: Policies that aren't in force at its moment.
         origins: Where tags come from that came with the data.
     """
 
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        *,
-        asleep: Sequence[CompiledPolicy] = (),
-        origins: TagOrigins | None = None,
-    ) -> None:
+    def __init__(self, evaluator: Evaluator, *, origins: TagOrigins | None = None) -> None:
         reach = Reach(evaluator, origins or AttachedByHand())
         self._evaluator = evaluator
-        self._considered = ConsideredPolicies(evaluator, asleep, reach)
-        self._rules = ConsideredRules(evaluator, asleep, reach)
+        self._considered = ConsideredPolicies(evaluator, reach)
+        self._rules = ConsideredRules(evaluator, reach)
         self._shown = MasksAndFilters(evaluator, reach)
 
     def explain(

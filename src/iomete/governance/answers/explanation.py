@@ -71,9 +71,12 @@ class ConsideredPolicy:
         return f"policy {id_text(self.id)} `{self.name}` {self.outcome}: {self.why}"
 
 
+_PLACES = {outcome: place for place, outcome in enumerate(Outcome)}
+
+
 def by_outcome(policy: ConsideredPolicy) -> int:
     """Return what policies are sorted by: the one that decides first."""
-    return list(Outcome).index(policy.outcome)
+    return _PLACES[policy.outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,18 @@
 """What a change would do, told before it is made: who gains and loses what, on which tables.
 
-Nobody is judged twice who can't be told apart: users by the groups, roles and names that the
-policies of a table mention, tables by the policies, tags and owners that count for them.
+Nobody is judged twice who can't be told apart: users are judged all at once, as sets; tables are
+told apart by the policies, tags and owners that count for them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.affected_users import AffectedUsers
-from iomete.governance.answers.audience import Audience, split
+from iomete.governance.answers.audience import split
 from iomete.governance.answers.columns import OTHER_COLUMNS, fields_in
-from iomete.governance.answers.differences import Change, Difference, differences, named
+from iomete.governance.answers.differences import Change, Difference, changes, named
 from iomete.governance.answers.effects import EffectKind, Simulation
 from iomete.governance.answers.gathered_effects import GatheredEffects
 from iomete.governance.answers.judged_resources import (
@@ -22,7 +22,7 @@ from iomete.governance.answers.judged_resources import (
     paths_in_question,
 )
 from iomete.governance.answers.rights import columns_in_question
-from iomete.governance.answers.sight import Sight, sight_of
+from iomete.governance.answers.sights import SightsOfAll
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principal_names import ADMIN
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iomete.governance.answers.metadata import Metadata
-    from iomete.governance.evaluator import CompiledPolicy, Evaluator
+    from iomete.governance.evaluator import Evaluator
     from iomete.governance.evaluator.decisions import AboutTable
     from iomete.governance.evaluator.resource_names import Parts
 
@@ -63,6 +63,8 @@ class _Comparison:
         self._before, self._after = before, after
         self._metadata = metadata
         self._users = AffectedUsers(before, after)
+        self._was = SightsOfAll(before, self._users.was)
+        self._now = SightsOfAll(after, self._users.now)
         self._gathered = GatheredEffects(self._users.was)
         self._known: dict[tuple[object, ...], list[Change]] = {}
         self._judgements = 0
@@ -113,7 +115,7 @@ class _Comparison:
     def _changes_of(self, name: Sequence[str], table: Parts) -> list[Change]:
         was, now = self._before.about(table), self._after.about(table)
         owners = (self._before.owner_of(table), self._after.owner_of(table))
-        affected = self._users.by({**was.policies, **now.policies}, owners)
+        affected = self._users.by({**was.policies, **now.policies}, table, owners)
         if was.tags != now.tags or owners[0] != owners[1]:
             affected = self._users.was.everyone | self._users.now.everyone
         if not affected:
@@ -126,7 +128,7 @@ class _Comparison:
             key = (*key, table)
         if key not in self._known:
             actions = self._users.actions(policies, have_tags_changed=was.tags != now.tags)
-            self._known[key] = self._compare(table, columns, policies, affected, owners, actions)
+            self._known[key] = self._compare(table, columns, actions)
         return self._known[key]
 
     def _columns(self, was: AboutTable, now: AboutTable, name: Sequence[str]) -> tuple[str, ...]:
@@ -140,35 +142,13 @@ class _Comparison:
         return (*dict.fromkeys((*one[:-1], *other[:-1])), OTHER_COLUMNS)
 
     def _compare(
-        self,
-        table: Parts,
-        columns: Sequence[str],
-        policies: Sequence[CompiledPolicy],
-        affected: int,
-        owners: Sequence[str | None],
-        actions: Sequence[str],
+        self, parts: Parts, columns: Sequence[str], actions: Sequence[str]
     ) -> list[Change]:
-        found: dict[Difference, int] = defaultdict(int)
-        for users in split(affected, self._users.told_apart_by(policies, table, columns, owners)):
-            was = self._sight(self._before, self._users.was, users, table, columns, actions)
-            now = self._sight(self._after, self._users.now, users, table, columns, actions)
-            for difference in differences(was, now):
-                found[difference] |= users
+        self._judgements += 2 * (len(columns) + len(actions))
+        was = self._was.of(parts, columns, actions)
+        now = self._now.of(parts, columns, actions)
         there = frozenset(columns)
-        return [Change(named(difference, there), users) for difference, users in found.items()]
-
-    def _sight(
-        self,
-        evaluator: Evaluator,
-        audience: Audience,
-        users: int,
-        table: Parts,
-        columns: Sequence[str],
-        actions: Sequence[str],
-    ) -> Sight:
-        self._judgements += 1
-        subject = evaluator.subject(audience.first(users))
-        return sight_of(evaluator, subject, table, columns, actions)
+        return [replace(one, difference=named(one.difference, there)) for one in changes(was, now)]
 
     # --- what isn't a table -----------------------------------------------------------------------
 
@@ -184,12 +164,12 @@ class _Comparison:
         actions = self._users.actions(listed, have_tags_changed=have_tags_changed)
         if not actions:
             return []
-        affected = self._users.by(policies, (None,))
+        affected = self._users.by(policies, parts, (None,))
         if have_tags_changed:
             affected = self._users.was.everyone | self._users.now.everyone
         if not affected:
             return []
-        return self._compare(parts, (), listed, affected, (None,), actions)
+        return self._compare(parts, (), actions)
 
     def _gather_paths(self) -> None:
         """Compare the paths that policies name, where they can be decided otherwise."""
@@ -207,7 +187,7 @@ class _Comparison:
         users = self._users.moved
         for policy in changed:
             users |= self._users.was.of_policy(policy) | self._users.now.of_policy(policy)
-        parts = split(users, self._users.told_apart_by(policies, (), (), (None,)))
+        parts = split(users, self._users.told_apart_by(policies))
         if any(policy.fills_names for policy in policies):
             parts = [self._users.was.bit_of(name) for name in self._users.was.members(users)]
         moved = self._users.keys_of_moved()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.evaluator import Evaluator
 from iomete.governance.evaluator.policies import CompiledPolicy
-from iomete.governance.evaluator.schedules import holds_at, in_utc
+from iomete.governance.evaluator.schedules import Schedule, in_utc
+from iomete.governance.evaluator.timetable import Timetable
 from iomete.governance.principal_names import ADMIN
 
 if TYPE_CHECKING:
@@ -37,8 +38,14 @@ class PolicyBook:
         self.contents = contents
         self._access = _compiled(contents.access, known)
         self._tag = _compiled(contents.tag, known)
-        self._scheduled = [p for p in (*self._access, *self._tag) if p.schedules]
-        self._has_timed_tags = any(one.schedules for one in contents.attachments)
+        self._scheduled = [policy for policy in self.policies if policy.schedules]
+        timed = [one.schedules for one in contents.attachments if one.schedules]
+        self._timetable = Timetable(
+            [
+                *(policy.schedules for policy in self._scheduled),
+                *(tuple(map(Schedule.of, schedules)) for schedules in timed),
+            ]
+        )
         self._lock = threading.Lock()
         self._evaluators: OrderedDict[frozenset[int], Evaluator] = OrderedDict()
 
@@ -54,10 +61,8 @@ class PolicyBook:
             were asked about.
         """
         moment = in_utc(moment)
-        asleep = frozenset(policy.id for policy in self.asleep(moment))
-        if self._has_timed_tags:
-            return self._evaluator(asleep, moment)
         with self._lock:
+            asleep = self._timetable.asleep(moment)
             if asleep not in self._evaluators:
                 self._evaluators[asleep] = self._evaluator(asleep, moment)
                 if len(self._evaluators) > _KEPT_EVALUATORS:
@@ -65,17 +70,15 @@ class PolicyBook:
             self._evaluators.move_to_end(asleep)
             return self._evaluators[asleep]
 
-    def asleep(self, moment: datetime) -> list[CompiledPolicy]:
-        """Return the policies that aren't in force at a moment."""
-        now = in_utc(moment)
-        return [p for p in self._scheduled if not holds_at(p.schedules, now)]
-
-    def _evaluator(self, asleep: frozenset[int], moment: datetime) -> Evaluator:
+    def _evaluator(self, places: frozenset[int], moment: datetime) -> Evaluator:
+        asleep = [policy for place, policy in enumerate(self._scheduled) if place in places]
+        ids = {policy.id for policy in asleep}
         return Evaluator(
             self.contents,
-            [p for p in self._access if p.id not in asleep],
-            [p for p in self._tag if p.id not in asleep],
+            [p for p in self._access if p.id not in ids],
+            [p for p in self._tag if p.id not in ids],
             moment,
+            asleep=asleep,
         )
 
 

@@ -27,8 +27,9 @@ from iomete.governance.evaluator.matching import Asked, Match
 from iomete.governance.evaluator.path_rules import PathRules
 from iomete.governance.evaluator.reading import NO_ROWS, Reading
 from iomete.governance.evaluator.resource_names import Parts, full_name_parts
+from iomete.governance.evaluator.sleeping import SleepingPolicies
 from iomete.governance.evaluator.subjects import Subject
-from iomete.governance.evaluator.table_rules import TableRules
+from iomete.governance.evaluator.table_rules import Lists, TableRules
 from iomete.governance.evaluator.tags import TagIndex, TagPolicies
 from iomete.governance.principal_names import ADMIN
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from iomete.governance.evaluator.contents import Contents
     from iomete.governance.evaluator.index import Candidate
+    from iomete.governance.evaluator.matching import ResourceSet
     from iomete.governance.evaluator.policies import CompiledPolicy
     from iomete.governance.evaluator.tags import CarriedTag
 
@@ -51,7 +53,15 @@ class Evaluator:
     """Answers by what is in force at one moment. Names are spelled as policies spell them.
 
     A resource is given by its parts: catalog, namespace (levels joined by dots), table, column; or
-    the first ones of these. `paths` decides about paths, `known_names` tells what users know of.
+    the first ones of these. `paths` decides about paths, `known_names` tells what users know of;
+    `denies_above` whether a denial on what holds something can stop there, see `denied_above`.
+
+    Args:
+        contents: All that there is.
+        access: Policies on resources and paths that are in force.
+        tag: Policies on tags that are in force.
+        moment: When, in UTC.
+        asleep: Policies that aren't in force then.
     """
 
     def __init__(
@@ -60,8 +70,11 @@ class Evaluator:
         access: Sequence[CompiledPolicy],
         tag: Sequence[CompiledPolicy],
         moment: datetime,
+        *,
+        asleep: Sequence[CompiledPolicy] = (),
     ) -> None:
         self.contents = contents
+        self.asleep = tuple(asleep)
         self.moment = moment
         self.policies = (*access, *tag)
         self.tags = TagIndex(contents.attachments, moment)
@@ -79,7 +92,7 @@ class Evaluator:
         self.paths = PathRules(access)
         self.known_names = KnownNames(self)
         self._subjects: dict[str, Subject | None] = {}
-        self._denies_above = any(
+        self.denies_above = any(
             policy.has_deny and any(len(one.levels) in (1, 2, 3) for one in policy.resources)
             for policy in access
             if policy.kind is PolicyType.ACCESS
@@ -154,13 +167,13 @@ class Evaluator:
     def decide(self, subject: Subject, action: str, parts: Parts) -> Access:
         """Return whether an action is granted to someone whom policies reach, and by which one."""
         found = self.access(subject, action, parts)
-        if found.is_allowed and self._denies_above:
+        if found.is_allowed and self.denies_above:
             return self.denied_above(subject, action, parts) or found
         return found
 
     def denied_above(self, subject: Subject, action: str, parts: Parts) -> Access | None:
         """Return the denial of an action on what holds a resource, by a policy that stops there."""
-        if not self._denies_above:
+        if not self.denies_above:
             return None
         for depth in range(1, len(parts)):
             found = self.access(subject, action, parts[:depth])
@@ -178,17 +191,8 @@ class Evaluator:
             below: Whether a grant on something in it will do.
         """
         owner = self.owner_of(parts)
-        rules = None if below or len(parts) < 3 else self._rules_of(parts)
-        if rules is not None and not rules.fills_names:
-            column = parts[3] if len(parts) > 3 else None
-            ranked = rules.ranked(column, action)
-            if ranked is not None:
-                return _stronger(ranked[0].first(subject.keys), ranked[1].first(subject.keys))
-            tagged, own = rules.on(PolicyType.ACCESS, column)
-            found = _first_said(own, action, subject, owner)
-            return (
-                _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
-            )
+        if not below and len(parts) >= _TABLE_PARTS:
+            return self._access_in_table(subject, action, parts, owner)
         on_resource = first_said(
             self.on_resource(PolicyType.ACCESS, subject, parts, owner, below=below),
             action,
@@ -230,6 +234,30 @@ class Evaluator:
         policies = self._on_tags[kind]
         return policies.ordered(kind, tags) if policies else []
 
+    def in_table(self, kind: PolicyType, subject: Subject, parts: Parts) -> Lists:
+        """Return the policies on a table, or a column of it, by its tags and by itself.
+
+        They are those of `on_tags` and `on_resource`, which are found once.
+        """
+        column = parts[3] if len(parts) > _TABLE_PARTS else None
+        return self._rules_of(parts).of(subject.name, column).on(kind, column)
+
+    def on_for_anybody(
+        self, kind: PolicyType, parts: Parts
+    ) -> tuple[Sequence[CompiledPolicy], Sequence[tuple[CompiledPolicy, Sequence[ResourceSet]]]]:
+        """Return the policies on a resource by its tags, and those that can be on it for somebody.
+
+        Args:
+            kind: Of the policies.
+            parts: Of the resource. Of columns it is those on their table, or on something in it.
+        """
+        if len(parts) >= _TABLE_PARTS:
+            rules = self._rules_of(parts)
+            column = parts[3] if len(parts) > _TABLE_PARTS else None
+            return rules.on_tags(kind, column), rules.sets(kind)
+        tagged = [policy for policy, _ in self.on_tags(kind, self.tags.of(parts))]
+        return tagged, [(one.policy, one.sets) for one in self._on_container(kind, parts)]
+
     def about(self, table: Parts) -> AboutTable:
         """Return all that can decide about a table, or anything in it, for anybody.
 
@@ -244,6 +272,11 @@ class Evaluator:
         return [*found, *(policy for policies in tagged for policy in policies)]
 
     # --- how ------------------------------------------------------------------------------------
+
+    @cached_property
+    def sleeping(self) -> SleepingPolicies:
+        """The policies that aren't in force, by what they would be on."""
+        return SleepingPolicies(self.asleep)
 
     @cached_property
     def admin_policies(self) -> tuple[int, ...]:
@@ -279,7 +312,7 @@ class Evaluator:
 
         The others among them may be stronger.
         """
-        if not self._denies_above:
+        if not self.denies_above:
             return ()
         found = self._above.get(container)
         if found is None:
@@ -288,15 +321,21 @@ class Evaluator:
             found = self._above[container] = tuple(on_it.values()) if denies else ()
         return found
 
+    def _access_in_table(
+        self, subject: Subject, action: str, parts: Parts, owner: str | None
+    ) -> Access:
+        column = parts[3] if len(parts) > _TABLE_PARTS else None
+        rules = self._rules_of(parts).of(subject.name, column)
+        ranked = rules.ranked(column, action)
+        if ranked is not None:
+            return _stronger(ranked[0].first(subject.keys), ranked[1].first(subject.keys))
+        tagged, own = rules.on(PolicyType.ACCESS, column)
+        found = _first_said(own, action, subject, owner)
+        return _stronger(_first_said(tagged, action, subject, owner), found) if tagged else found
+
     def _rule(self, kind: PolicyType, subject: Subject, parts: Parts) -> Rule | None:
         owner = self.owner_of(parts)
-        rules = self._rules_of(parts)
-        if rules.fills_names:
-            own = [p for p, _ in self.on_resource(kind, subject, parts, owner, below=False)]
-            tagged = [p for p, _ in self.on_tags(kind, self.tags.of(parts))]
-        else:
-            column = parts[3] if len(parts) > 3 else None
-            tagged, own = map(list, rules.on(kind, column))
+        tagged, own = self.in_table(kind, subject, parts)
         on_resource = _first_rule(own, subject, owner)
         on_tags = _first_rule(tagged, subject, owner)
         if on_tags is None or on_resource is None:
@@ -310,7 +349,8 @@ class Evaluator:
         if rules is None:
             if len(self._rules) >= _MAX_TABLES:
                 self._rules.clear()
-            rules = self._rules[table] = TableRules(table, self._by_kind, self.tags)
+            owner = self.owner_of(table)
+            rules = self._rules[table] = TableRules(table, owner, self._by_kind, self.tags)
         return rules
 
 

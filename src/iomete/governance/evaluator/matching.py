@@ -63,9 +63,9 @@ class Values:
     __slots__ = (
         "_exact",
         "_filled",
-        "_folds",
         "_patterns",
         "excludes",
+        "folds",
         "has_field_patterns",
         "has_patterns",
         "is_any",
@@ -78,11 +78,11 @@ class Values:
     ) -> None:
         self.texts = tuple(texts)
         self.excludes = excludes
-        self._folds = folds
+        self.folds = folds
         self.is_any = any(not text.strip("*") for text in texts)
         """Whether one of them is `*`: it matches what isn't named at all, too."""
         plain = [text for text in texts if not has_token(text)]
-        self._exact = frozenset(self._key(text) for text in plain if not is_wild(text))
+        self._exact = frozenset(self.key(text) for text in plain if not is_wild(text))
         self._patterns = tuple(glob(text, folds=folds) for text in plain if is_wild(text))
         self._filled = tuple(text for text in texts if has_token(text))
         self.plain = tuple(lower(text) for text in plain if not is_wild(text))
@@ -124,11 +124,39 @@ class Values:
             return not self.excludes
         if not self._filled:
             return self.match(name, _NOBODY)
-        filled = any(glob(_any_for_tokens(text), folds=self._folds)(name) for text in self._filled)
+        filled = any(glob(_any_for_tokens(text), folds=self.folds)(name) for text in self._filled)
         return True if self.excludes else filled or self.match(name, _NOBODY)
 
+    def users_in(self, name: str, owner: str | None) -> set[str] | None:
+        """Return the users whose names fill in theirs so that a name is among them; None: anybody.
+
+        Those whose own names are read as patterns, see `is_odd_name`, may be others. Of columns the
+        names are folded, as they are compared.
+        """
+        if self.excludes or self.is_any or (owner is not None and is_odd_name(owner)):
+            return None
+        users: set[str] = set()
+        wanted = self.key(name)
+        for text in self.texts:
+            if not glob(_any_for_tokens(text), folds=self.folds)(name):
+                continue
+            before, token, after = self._filled_with(owner, text).partition(_USER)
+            if not token and not is_wild(before) and self.key(before) != wanted:
+                continue
+            if not token or is_wild(before + after) or _USER in after:
+                return None
+            before, after = self.key(before), self.key(after)
+            rest = wanted.removeprefix(before).removesuffix(after)
+            if f"{before}{rest}{after}" == wanted:
+                users.add(rest)
+        return users
+
+    @staticmethod
+    def _filled_with(owner: str | None, text: str) -> str:
+        return text if owner is None else text.replace(_OWNER, owner)
+
     def _finds(self, name: str, asked: Asked) -> bool:
-        if (fold(name) if self._folds else name) in self._exact:
+        if (fold(name) if self.folds else name) in self._exact:
             return True
         if self._patterns and any(pattern(name) for pattern in self._patterns):
             return True
@@ -138,11 +166,12 @@ class Values:
 
     def _finds_filled(self, name: str, text: str) -> bool:
         if is_wild(text):
-            return bool(glob(text, folds=self._folds)(name))
-        return self._key(text) == self._key(name)
+            return bool(glob(text, folds=self.folds)(name))
+        return self.key(text) == self.key(name)
 
-    def _key(self, text: str) -> str:
-        return fold(text) if self._folds else text
+    def key(self, text: str) -> str:
+        """Return what names are compared by."""
+        return fold(text) if self.folds else text
 
 
 class PathValues:
@@ -171,7 +200,7 @@ class PathValues:
 class ResourceSet:
     """One `resources` of a policy: values by level, from the catalog down."""
 
-    __slots__ = ("_last_named", "fills_names", "levels", "path")
+    __slots__ = ("_last_named", "fills_columns", "fills_names", "levels", "path")
 
     def __init__(self, levels: Sequence[Values], path: PathValues | None = None) -> None:
         self.levels = tuple(levels)
@@ -182,6 +211,8 @@ class ResourceSet:
             path is not None and any(map(has_token, path.texts))
         )
         """Whether who asks, or who owns it, decides what it is on."""
+        self.fills_columns = any(values.depends_on_asker for values in self.levels[3:])
+        """The same of columns of a table."""
 
     @classmethod
     def of(cls, resources: Mapping[str, Mapping[str, Any]]) -> ResourceSet:
@@ -211,6 +242,22 @@ class ResourceSet:
                 return False
         return True
 
+    def users_on(self, table: Sequence[str], owner: str | None) -> set[str] | None:
+        """Return the users for whom it can be on a table, as `Values.users_in` does."""
+        for values, name in zip(self.levels, table, strict=False):
+            users = values.users_in(name, owner) if values.depends_on_asker else None
+            if users is not None:
+                return users
+        return None
+
+    def is_in_table(self, parts: Sequence[str], asked: Asked) -> bool:
+        """Tell whether it is on a table, or something in it; of columns filled in, on this one."""
+        named = self.levels if self.fills_columns else self.levels[:3]
+        for values, name in zip(named, parts, strict=False):  # noqa: SIM110  # asked often
+            if not values.match(name, asked):
+                return False
+        return True
+
     def covers_in_table(self, column: str | None) -> bool:
         """Tell whether what is on a table is on a column of it, or on the table itself (None)."""
         if len(self.levels) > 3:
@@ -221,6 +268,12 @@ class ResourceSet:
                 else (columns.match(column, _NOBODY))
             )
         return column is None
+
+    def is_on_depth(self, depth: int) -> bool:
+        """Tell whether it is on what has so many parts itself, if it names them."""
+        if depth >= len(self.levels):
+            return depth == len(self.levels)
+        return depth > self._last_named and not any(one.excludes for one in self.levels[depth:])
 
     def covers_container(self, parts: Sequence[str]) -> bool:
         """Tell whether it is on a catalog or namespace itself, for whoever asks."""
@@ -263,6 +316,11 @@ def is_wild(text: str) -> bool:
 def has_token(text: str) -> bool:
     """Tell whether a text has `{USER}` or `{OWNER}` in it."""
     return "{" in text and (_USER in text or _OWNER in text)
+
+
+def is_odd_name(user: str) -> bool:
+    """Tell whether a user's name means more than itself where it fills in a policy's."""
+    return "{" in user or is_wild(user)
 
 
 @lru_cache(maxsize=100_000)

@@ -176,8 +176,12 @@ class CompiledPolicy:
     def is_plain(self) -> bool:
         """Whether it is for principals by their names alone, without exceptions."""
         exceptions = self.grant_exceptions or self.deny_exceptions
-        is_for_owner = any(item.is_for_owner for item in self.all_items)
-        return not exceptions and not is_for_owner and not self.denies_all_else
+        return not exceptions and not self.is_for_owner and not self.denies_all_else
+
+    @cached_property
+    def is_for_owner(self) -> bool:
+        """Whether an item of it, or an exception, is for whoever owns what it is on."""
+        return any(item.is_for_owner for item in self.all_items)
 
     @cached_property
     def fills_names(self) -> bool:

@@ -48,12 +48,15 @@ class Schedule:
         found = tuple(Recurrence.of(one) for one in schedule.get("recurrences") or ())
         return cls(begins, ends, zone, found)
 
+    def is_current(self, moment: datetime) -> bool:
+        """Tell whether a moment, which is in UTC, is in its period."""
+        return not ((self.begins and moment < self.begins) or (self.ends and moment > self.ends))
+
     def holds_at(self, moment: datetime) -> bool:
         """Tell whether it holds at a moment, which is in UTC."""
-        if (self.begins and moment < self.begins) or (self.ends and moment > self.ends):
-            return False
-        return not self.recurrences or any(
-            recurrence.holds_at(moment, self.zone) for recurrence in self.recurrences
+        return self.is_current(moment) and (
+            not self.recurrences
+            or any(recurrence.holds_at(moment, self.zone) for recurrence in self.recurrences)
         )
 
 

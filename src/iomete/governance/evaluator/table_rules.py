@@ -5,82 +5,98 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.governance.documents import PolicyType
-from iomete.governance.evaluator.decisions import NOTHING_SAID, AboutTable, Access
-from iomete.governance.principal_names import EVERYONE
+from iomete.governance.evaluator.decisions import AboutTable
+from iomete.governance.evaluator.matching import Asked, is_odd_name
+from iomete.governance.evaluator.ranked import Ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from iomete.governance.evaluator.index import ResourceIndex
     from iomete.governance.evaluator.matching import ResourceSet
-    from iomete.governance.evaluator.policies import CompiledPolicy, Item
+    from iomete.governance.evaluator.policies import CompiledPolicy
     from iomete.governance.evaluator.tags import TagIndex, TagPolicies
 
 Parts = tuple[str, ...]
 Lists = tuple[tuple["CompiledPolicy", ...], tuple["CompiledPolicy", ...]]
 _OTHERS = "\x01others"
-_EVERYONE = str(EVERYONE)
-_Places = dict[str, tuple[int, Access]]
+_ON_TABLE = 3
 
 
-class Ranked:
-    """What policies say about one action, by principal: which denies, which grants, in order.
+class RulesForSome:
+    """What decides about one table for users for whom the same policies are on it, by column.
 
-    Made of policies whose items are for principals alone: a denial of a priority is the first that
-    names one of the asker's groups, roles or names, and so is a grant.
+    Columns that nothing singles out share one answer.
+
+    Args:
+        table: Whose rules they are.
+        filled: What of policies that fill in names is on it, for these users.
     """
 
-    __slots__ = ("_tiers",)
+    __slots__ = ("_filled", "_known", "_ranked", "_table")
 
-    def __init__(self, policies: Sequence[CompiledPolicy], action: str) -> None:
-        tiers: dict[int, tuple[_Places, _Places]] = {}
-        for place, policy in enumerate(policies):
-            denials, grants = tiers.setdefault(policy.priority, ({}, {}))
-            _add(denials, policy.denials, action, (place, policy.denying))
-            _add(grants, policy.items, action, (place, policy.granting))
-        self._tiers = [
-            (frozenset(places), places)
-            for _, both in sorted(tiers.items(), reverse=True)
-            for places in both
-            if places
-        ]
+    def __init__(self, table: TableRules, filled: Sequence[ResourceSet] = ()) -> None:
+        self._table = table
+        self._filled = filled
+        self._known: dict[tuple[PolicyType, str | None], Lists] = {}
+        self._ranked: dict[tuple[str | None, str], tuple[Ranked, Ranked] | None] = {}
 
-    def first(self, keys: frozenset[str]) -> Access:
-        """Return what is said to somebody by the keys of who they are and what they are in."""
-        for named, places in self._tiers:
-            found = keys & named
-            if found:
-                return min((places[key] for key in found), key=_place)[1]
-        return NOTHING_SAID
+    def ranked(self, column: str | None, action: str) -> tuple[Ranked, Ranked] | None:
+        """Return what policies on tags, and on the resource, say about an action.
 
+        None where exceptions, owners or a denial of all else have to be asked one by one; and the
+        first time that it is asked for, as it is worth its making from the second on.
+        """
+        key = self._table.key_of(column), action
+        if key not in self._ranked:
+            self._ranked[key] = None
+            return None
+        known = self._ranked[key]
+        if known is None:
+            lists = self.on(PolicyType.ACCESS, column)
+            if all(policy.is_plain for policies in lists for policy in policies):
+                known = self._ranked[key] = Ranked(lists[0], action), Ranked(lists[1], action)
+        return known
 
-def _place(entry: tuple[int, Access]) -> int:
-    return entry[0]
+    def on(self, kind: PolicyType, column: str | None) -> Lists:
+        """Return the policies on a column, or the table, by its tags and by itself, in order."""
+        key = kind, self._table.key_of(column)
+        known = self._known.get(key)
+        if known is None:
+            own = tuple(
+                policy
+                for policy, sets in self._table.sets(kind)
+                if any(self._covers(resources, column) for resources in sets)
+            )
+            known = self._known[key] = self._table.on_tags(kind, column), own
+        return known
 
-
-def _add(places: _Places, items: Iterable[Item], action: str, entry: tuple[int, Access]) -> None:
-    for item in items:
-        if action in item.actions:
-            for key in (*item.keys, *((_EVERYONE,) if item.is_for_all else ())):
-                places.setdefault(key, entry)
+    def _covers(self, resources: ResourceSet, column: str | None) -> bool:
+        if not resources.fills_names:
+            return resources.covers_in_table(column)
+        if not any(resources is one for one in self._filled):
+            return False
+        is_on_column = column is not None and resources.fills_columns
+        return is_on_column or resources.covers_in_table(column)
 
 
 class TableRules:
-    """What decides about one table, by column: columns that nothing singles out share one answer.
+    """What decides about one table.
 
-    `fills_names` tells that who asks, or who owns the table, decides which policies these are; then
-    lists aren't to be asked for.
+    `columns` are those that policies name, in lower case.
     """
 
     __slots__ = (
-        "_known",
+        "_filled",
+        "_for_some",
+        "_named",
         "_on",
-        "_ranked",
+        "_owner",
+        "_plain",
         "_table",
         "_tag_policies",
         "_tags",
         "columns",
-        "fills_names",
         "has_column_patterns",
         "has_field_patterns",
     )
@@ -88,19 +104,19 @@ class TableRules:
     def __init__(
         self,
         table: Parts,
+        owner: str | None,
         policies: Mapping[PolicyType, tuple[ResourceIndex, TagPolicies]],
         tags: TagIndex,
     ) -> None:
         self._table = table
+        self._owner = owner
         self._tags = tags
         self._tag_policies = {kind: on_tags for kind, (_, on_tags) in policies.items()}
-        self._known: dict[tuple[PolicyType, str | None], Lists] = {}
-        self._ranked: dict[tuple[str | None, str], tuple[Ranked, Ranked] | None] = {}
         self._on: dict[PolicyType, list[tuple[CompiledPolicy, list[ResourceSet]]]] = {}
+        self._filled: list[ResourceSet] = []
         self.columns: set[str] = set()
         self.has_column_patterns = tags.has_column_patterns
         self.has_field_patterns = tags.has_column_patterns
-        self.fills_names = False
         for kind, (index, _) in policies.items():
             found = self._on[kind] = []
             for candidate in index.on(table):
@@ -109,14 +125,49 @@ class TableRules:
                     found.append((candidate.policy, sets))
                 for resources in sets:
                     self._note(resources)
+        self._named = self._names_that_fill()
+        self._plain = RulesForSome(self)
+        self._for_some: dict[tuple[int, ...], RulesForSome] = {(): self._plain}
 
     def _note(self, resources: ResourceSet) -> None:
-        self.fills_names |= resources.fills_names
-        if len(resources.levels) > 3:
-            columns = resources.levels[3]
+        if resources.fills_names:
+            self._filled.append(resources)
+        if len(resources.levels) > _ON_TABLE:
+            columns = resources.levels[_ON_TABLE]
             self.columns.update(columns.plain)
             self.has_column_patterns |= columns.has_patterns
             self.has_field_patterns |= columns.has_field_patterns
+
+    def _names_that_fill(self) -> frozenset[str] | None:
+        """Return the users for whom a policy that fills in names can be on it; None: anybody."""
+        found: set[str] = set()
+        for resources in self._filled:
+            users = resources.users_on(self._table, self._owner)
+            if users is None:
+                return None
+            found |= users
+        return frozenset(found)
+
+    def of(self, user: str, column: str | None) -> RulesForSome:
+        """Return what decides for a user, about the table or a column of it."""
+        if not self._filled or (
+            self._named is not None and user not in self._named and not is_odd_name(user)
+        ):
+            return self._plain
+        parts = self._table if column is None else (*self._table, column)
+        asked = Asked(user=user, owner=self._owner)
+        filled = tuple(
+            place for place, one in enumerate(self._filled) if one.is_in_table(parts, asked)
+        )
+        found = self._for_some.get(filled)
+        if found is None:
+            found = RulesForSome(self, [self._filled[place] for place in filled])
+            self._for_some[filled] = found
+        return found
+
+    def sets(self, kind: PolicyType) -> list[tuple[CompiledPolicy, list[ResourceSet]]]:
+        """Return the policies that are on it for somebody, in order, each with what of it is."""
+        return self._on[kind]
 
     def about(self, above: Sequence[Sequence[CompiledPolicy]] = ()) -> AboutTable:
         """Return all that can decide about the table, or anything in it, for anybody.
@@ -147,45 +198,16 @@ class TableRules:
             has_field_patterns=self.has_field_patterns,
         )
 
-    def ranked(self, column: str | None, action: str) -> tuple[Ranked, Ranked] | None:
-        """Return what policies on tags, and on the resource, say about an action.
-
-        None where exceptions, owners or a denial of all else have to be asked one by one; and the
-        first time that it is asked for, as it is worth its making from the second on.
-        """
-        key = self._key(column), action
-        if key not in self._ranked:
-            self._ranked[key] = None
-            return None
-        known = self._ranked[key]
-        if known is None:
-            lists = self.on(PolicyType.ACCESS, column)
-            if all(policy.is_plain for policies in lists for policy in policies):
-                known = self._ranked[key] = Ranked(lists[0], action), Ranked(lists[1], action)
-        return known
-
-    def on(self, kind: PolicyType, column: str | None) -> Lists:
-        """Return the policies on a column, or the table, by its tags and by itself, in order."""
-        key = self._key(column)
-        known = self._known.get((kind, key))
-        if known is None:
-            known = self._known[kind, key] = self._find(kind, column)
-        return known
-
-    def _key(self, column: str | None) -> str | None:
+    def key_of(self, column: str | None) -> str | None:
+        """Return a column that is decided as one is: itself, or one for all that nothing names."""
         if column is None or self.has_column_patterns or column in self.columns:
             return column
         return column if self._tags.is_on_column((*self._table, column)) else _OTHERS
 
-    def _find(self, kind: PolicyType, column: str | None) -> Lists:
-        own = tuple(
-            policy
-            for policy, sets in self._on[kind]
-            if any(resources.covers_in_table(column) for resources in sets)
-        )
-        on_tags = self._tag_policies[kind]
-        if not on_tags:
-            return (), own
+    def on_tags(self, kind: PolicyType, column: str | None) -> tuple[CompiledPolicy, ...]:
+        """Return the policies on the tags of a column, or of the table, in order."""
+        policies = self._tag_policies[kind]
+        if not policies:
+            return ()
         parts = self._table if column is None else (*self._table, column)
-        tagged = on_tags.ordered(kind, self._tags.of(parts))
-        return tuple(policy for policy, _ in tagged), own
+        return tuple(policy for policy, _ in policies.ordered(kind, self._tags.of(parts)))

@@ -94,7 +94,7 @@ def test_a_schedule_counts_by_its_own_zone() -> None:
     )
     assert book.at(summer).is_allowed("alice", "select", T)
     assert not book.at(winter).is_allowed("alice", "select", T)
-    assert [p.id for p in book.asleep(winter)] == [100]
+    assert [p.id for p in book.at(winter).asleep] == [100]
 
 
 def test_both_ends_belong_to_a_period() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from iomete.governance.answers import simulate
-from iomete.governance.answers.sight import OTHER_COLUMNS, sight_of
+from iomete.governance.answers.audience import Audience
+from iomete.governance.answers.differences import changes
+from iomete.governance.answers.effects import EffectKind
+from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS, Sight, sight_of
+from iomete.governance.answers.sights import Sights, SightsOfAll
 from iomete.governance.documents import PolicyType
 from iomete.governance.evaluator import Contents, Evaluator, PolicyBook
 from iomete.governance.evaluator.matching import Asked
@@ -24,7 +30,8 @@ from support.evaluator.worlds import (
 )
 
 NAMES = tuple(product(CATALOGS, NAMESPACES[:3], TABLES))
-REAL = tuple(sorted((*COLUMNS, "contact.email", "contact.phone")))
+CONTAINERS = (*product(CATALOGS), *product(CATALOGS, NAMESPACES))
+REAL = tuple(sorted((*COLUMNS, "contact.email", "contact.phone", "contact.email.host")))
 
 
 class Tables:
@@ -39,33 +46,56 @@ class Tables:
         return []
 
 
-def judged_one_by_one(before: Evaluator, after: Evaluator) -> dict[str, set[tuple[str, ...]]]:
-    """Return gains and losses of actions, and of whole tables read, each by user and table."""
-    found: dict[str, set[tuple[str, ...]]] = {"gain": set(), "loss": set()}
+Judged = dict[EffectKind, set[tuple[str, ...]]]
+
+
+def judged_one_by_one(before: Evaluator, after: Evaluator) -> Judged:
+    """Return what differs, by kind: each with its user, table, action and column."""
+    found: Judged = {kind: set() for kind in EffectKind}
     for user, table in product(USERS, NAMES):
-        columns = (*REAL, OTHER_COLUMNS)
-        was = sight_of(before, before.subject(user), table, columns)
-        now = sight_of(after, after.subject(user), table, columns)
-        for kind, one, other in (("gain", now, was), ("loss", was, now)):
-            for action in one.actions - other.actions:
-                found[kind].add((user, ".".join(table), action))
-            if one.columns and not other.columns:
-                found[kind].add((user, ".".join(table), "select"))
+        was = sight_of(before, before.subject(user), table, REAL)
+        now = sight_of(after, after.subject(user), table, REAL)
+        for kind, *what in differing(was, now):
+            found[kind].add((user, ".".join(table), *what))
     return found
 
 
+def differing(was: Sight, now: Sight) -> Iterator[tuple[Any, ...]]:
+    """Give each thing that is otherwise for one user."""
+    for kind, one, other in ((EffectKind.GAIN, now, was), (EffectKind.LOSS, was, now)):
+        for action in one.actions - other.actions:
+            yield kind, action, ""
+        for column in one.columns.keys() - other.columns.keys():
+            yield kind, "select", column
+    for column in was.columns.keys() & now.columns.keys():
+        if was.columns[column] != now.columns[column]:
+            yield EffectKind.MASK, "select", column
+    if was.columns and now.columns and was.filter != now.filter:
+        yield EffectKind.FILTER, "select", ""
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(one=bundles(), other=bundles())
+@given(one=bundles(), other=bundles(), data=st.data())
 def test_simulation_says_what_judging_one_by_one_does(
-    one: dict[str, Any], other: dict[str, Any]
+    one: dict[str, Any], other: dict[str, Any], data: st.DataObject
 ) -> None:
+    if data.draw(st.booleans()):  # one policy comes or goes, and nobody moves
+        other = copy.deepcopy(one)
+        side = other["services"] if data.draw(st.booleans()) else one["services"]
+        policies = side["policies"]
+        del policies[data.draw(st.integers(0, len(policies) - 1))]
     before = PolicyBook(Contents.of_bundle(one)).at(MOMENTS[2])
     after = PolicyBook(Contents.of_bundle(other)).at(MOMENTS[2])
     expected = judged_one_by_one(before, after)
     result = simulate(before, after, Tables())
-    for kind, effects in (("gain", result.gains), ("loss", result.losses)):
+    for kind, effects in (
+        (EffectKind.GAIN, result.gains),
+        (EffectKind.LOSS, result.losses),
+        (EffectKind.MASK, result.masks),
+        (EffectKind.FILTER, result.filters),
+    ):
         on_tables = {
-            (user, effect.resource, effect.action)
+            (user, effect.resource, effect.action, "")
             for effect in effects.examples
             for user in effect.principals
             if effect.action != "select" and effect.resource.count(".") > 1
@@ -73,8 +103,68 @@ def test_simulation_says_what_judging_one_by_one_does(
         wanted = {entry for entry in expected[kind] if entry[2] != "select"}
         if len(effects.examples) < 100:
             assert {e for e in on_tables if _is_table(e[1])} == wanted
-        users = {entry[0] for entry in expected[kind]}
-        assert effects.principals >= len(users)
+        assert effects.principals >= len({entry[0] for entry in expected[kind]})
+        assert not expected[kind] or effects.count
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bundle=bundles())
+def test_all_users_at_once_are_judged_as_each_is(bundle: dict[str, Any]) -> None:
+    evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
+    audience = Audience(evaluator.contents)
+    together = SightsOfAll(evaluator, audience)
+    columns = (*REAL, OTHER_COLUMNS)
+    for table in NAMES:
+        sights = together.of(table, columns, ACTIONS_BUT_SELECT)
+        for user in USERS:
+            assert sight_in(sights, audience.bit_of(user)) == sight_of(
+                evaluator, evaluator.subject(user), table, columns
+            )
+    for parts, action, user in product(CONTAINERS, ACTIONS_BUT_SELECT, USERS):
+        subject = evaluator.subject(user)
+        granted = together.of(parts, (), [action]).actions[action] & audience.bit_of(user)
+        assert bool(granted) == evaluator.is_allowed(user, action, parts), (subject, parts)
+
+
+def sight_in(sights: Sights, bit: int) -> Sight:
+    """Return what one user may do, of what all may."""
+    columns = {
+        column: mask
+        for column, shown in sights.columns.items()
+        for mask, users in shown.items()
+        if users & bit
+    }
+    rows = [predicate for predicate, users in sights.filters.items() if users & bit]
+    assert len(rows) == bool(columns)
+    return Sight(
+        actions=frozenset(action for action, users in sights.actions.items() if users & bit),
+        columns=columns,
+        filter=rows[0] if rows else None,
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(one=bundles(), other=bundles())
+def test_what_changes_for_all_is_what_changes_for_each(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    sides = [PolicyBook(Contents.of_bundle(side)).at(MOMENTS[2]) for side in (one, other)]
+    audiences = [Audience(side.contents, USERS) for side in sides]
+    for table in NAMES[:6]:
+        was, now = (
+            SightsOfAll(side, audience).of(table, REAL, ACTIONS_BUT_SELECT)
+            for side, audience in zip(sides, audiences, strict=True)
+        )
+        found = list(changes(was, now))
+        for user in USERS:
+            bit = audiences[0].bit_of(user)
+            told = [
+                (change.difference.kind, change.difference.action, change.difference.column or "")
+                for change in found
+                if change.users & bit
+            ]
+            seen = [sight_of(side, side.subject(user), table, REAL) for side in sides]
+            assert sorted(told) == sorted(differing(*seen))
 
 
 def _is_table(name: str) -> bool:
