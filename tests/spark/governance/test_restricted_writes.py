@@ -275,3 +275,42 @@ def test_hidden_columns_keep_their_values_and_cannot_be_named(
         assert "region" not in str(caught.value)
     writer.sql(f"DELETE FROM {target} WHERE id = 1")
     assert rows() == RAW[1:]
+
+
+@pytest.mark.parametrize("mode", ["merge-on-read", "copy-on-write"])
+@pytest.mark.parametrize("restriction", ["mask", "filter"])
+def test_metadata_columns_are_no_way_to_what_is_not_seen(
+    lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer, mode: str, restriction: str
+) -> None:
+    table, name = f"{namespace}.parts", newcomer()
+    lake.sql(
+        f"CREATE TABLE {table} (id INT, region STRING, label STRING) PARTITIONED BY (region) "
+        f"TBLPROPERTIES ('write.delete.mode' = '{mode}', 'write.update.mode' = '{mode}', "
+        f"'write.merge.mode' = '{mode}')"
+    )
+    lake.sql(f"INSERT INTO {table} VALUES (1, 'EU', 'a'), (2, 'US', 'b')")
+    with lake.policies.batch():
+        lake.policies.grant(["select", "update", "delete"], on=table, to=name)
+        if restriction == "mask":
+            lake.policies.mask(table, "region", "hash", to=name)
+        else:
+            lake.policies.filter_rows(table, "region = 'EU'", to=name)
+    one, source = "(SELECT 1 AS n)", f"(SELECT 1 AS n, _file AS f FROM {table})"
+    for statement in (
+        f"DELETE FROM {table} WHERE _partition.region = 'US'",
+        f"DELETE FROM {table} WHERE CAST(_partition.region AS INT) = 1",
+        f"DELETE FROM {table} WHERE _file LIKE '%US%'",
+        f"DELETE FROM {table} WHERE _pos >= 0 AND _spec_id = 0",
+        f"UPDATE {table} SET label = 'x' WHERE _spec_id = 0 AND _partition.region = 'US'",
+        f"UPDATE {table} SET label = _partition.region",
+        f"MERGE INTO {table} USING {one} s ON _partition.region = 'US' WHEN MATCHED THEN DELETE",
+        f"MERGE INTO {table} USING {source} s ON id = s.n AND _file = s.f WHEN MATCHED THEN DELETE",
+    ):
+        with pytest.raises(QueryError) as refused:
+            lake.as_principal(name).sql(statement)
+        assert "'US'" not in str(refused.value)
+        assert "US" not in str(refused.value).replace(statement, "")
+    rows = [tuple(row) for row in lake.sql(f"SELECT * FROM {table} ORDER BY id").collect()]
+    assert rows == [(1, "EU", "a"), (2, "US", "b")]
+    lake.as_principal(name).sql(f"DELETE FROM {table} WHERE id = 1")
+    assert lake.sql(f"SELECT id FROM {table}").collect() == [(2,)]

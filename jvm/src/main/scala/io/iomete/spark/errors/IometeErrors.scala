@@ -191,6 +191,15 @@ object IometeErrors {
       "its creator may not read what it is made of"
     )
 
+  def viewOfOtherColumns(view: String): Refused =
+    refused(
+      "IOMETE_VIEW_OF_OTHER_COLUMNS",
+      Map("view" -> view),
+      "select",
+      view,
+      "its query has other columns than when it was made"
+    )
+
   def ownedByAnother(principal: String, view: String): Refused =
     refused(
       "IOMETE_ACCESS_DENIED.OWNED_VIEW",

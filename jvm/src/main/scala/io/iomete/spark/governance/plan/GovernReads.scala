@@ -69,6 +69,7 @@ final class GovernReads(governed: GovernedSession) {
     case visible: VisibleColumns =>
       // Inside a view, what isn't of its own text is of a function that it calls.
       governVisible(visible, if (visible.visibility.exists(_.isInBody)) rights else rights.ofAsker)
+    case query: QueryOfView => govern(query.child, rights)
     case view: View if !view.isTempView =>
       governView(view, RelationNames.ofView(view), rights, ViewCreators.of(governed, view))
     case leaf: LeafNode if !leaf.isInstanceOf[Command] => governLeaf(leaf, rights)

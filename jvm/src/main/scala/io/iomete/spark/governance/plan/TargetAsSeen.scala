@@ -33,6 +33,9 @@ final class TargetAsSeen(
     case (column, value) if value != column => column
   })
 
+  /** What isn't of the target: columns of what is merged. */
+  private var elsewhere: AttributeSet = AttributeSet.empty
+
   def rewrite(update: UpdateTable): LogicalPlan = {
     val condition = guarded(update.condition.getOrElse(TrueLiteral))
     val seen = update.copy(assignments = assigned(update.assignments, Nil), condition = Some(condition))
@@ -46,6 +49,7 @@ final class TargetAsSeen(
     if (merge.withSchemaEvolution) {
       throw IometeErrors.restrictedWrite(governed.principal, table.fullName)
     }
+    elsewhere = merge.sourceTable.outputSet
     WrappedTarget.removed(
       merge.copy(
         mergeCondition = guarded(merge.mergeCondition),
@@ -140,10 +144,16 @@ final class TargetAsSeen(
 
   /** A condition or a value that is asked about no other rows. */
   private def ofSeenRows(stated: Expression): Expression = {
-    if (rows != TrueLiteral && stated.exists(isAskedOfAllRows)) {
+    if ((rows != TrueLiteral && stated.exists(isAskedOfAllRows)) || asksForMetadata(stated)) {
       throw IometeErrors.restrictedWrite(governed.principal, table.fullName)
     }
     asSeen(stated)
+  }
+
+  /** `_partition`, `_file` and `_pos` show values of other columns, and where hidden rows are. */
+  private def asksForMetadata(stated: Expression): Boolean = stated.references.exists {
+    case column @ MetadataAttribute(_) => !elsewhere.contains(column)
+    case _                             => false
   }
 
   /** Spark turns a correlated subquery into a join with every row, hidden ones among them, and has

@@ -1,12 +1,13 @@
 package io.iomete.spark.governance.plan
 
+import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.commands.OverriddenFunctions
-import io.iomete.spark.governance.{Governing, ReadAudit}
+import io.iomete.spark.governance.{Governing, ReadAudit, ViewCreators}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
 import org.apache.spark.sql.catalyst.catalog.{CatalogStorageFormat, CatalogTable, CatalogTableType}
-import org.apache.spark.sql.catalyst.expressions.{Alias, SubqueryExpression}
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, SubqueryExpression}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.internal.SQLConf
@@ -15,16 +16,34 @@ import org.apache.spark.sql.types.StructType
 
 /** The body of an Iceberg view, in the place of its name. [[GovernReads]] replaces it. */
 final case class ExpandedView(child: LogicalPlan) extends UnaryNode {
-  override def output: Seq[org.apache.spark.sql.catalyst.expressions.Attribute] = child.output
+  override def output: Seq[Attribute] = child.output
   override protected def withNewChildInternal(newChild: LogicalPlan): ExpandedView =
     copy(child = newChild)
 }
 
+/** The query of an Iceberg view, below its columns, which are given by their places. [[GovernReads]] takes it out.
+  *
+  * @param names
+  *   what the query's columns were called when the view was made; of others a value would be shown under
+  *   another column's name
+  */
+final case class QueryOfView(child: LogicalPlan, names: Seq[String], view: String) extends UnaryNode {
+
+  override lazy val output: Seq[Attribute] = {
+    val now = child.output.map(_.name)
+    val isSame = now.length == names.length && now.zip(names).forall { case (a, b) => a.equalsIgnoreCase(b) }
+    if (child.resolved && !isSame) throw IometeErrors.viewOfOtherColumns(view)
+    child.output
+  }
+
+  override protected def withNewChildInternal(newChild: LogicalPlan): QueryOfView = copy(child = newChild)
+}
+
 /** Marks, in a view's body, each relation that it names.
   *
-  * Nothing is hidden there, as it is the creator who needs the rights. But each view in it has a
-  * creator of its own, and once Spark has resolved the body, nothing else would tell where that view
-  * begins.
+  * It is the creator who needs the rights: of an Iceberg view they are known here, and what is hidden from
+  * its creator isn't there for its text. But each view in it has a creator of its own, and once Spark has
+  * resolved the body, nothing else would tell where that view begins.
   */
 final class ViewBodies(session: SparkSession) {
 
@@ -38,7 +57,7 @@ final class ViewBodies(session: SparkSession) {
     asInAnySession {
       ResolveViews(session.asInstanceOf[ClassicSession])
         .apply(relation.copy(multipartIdentifier = parts)) match {
-        case IcebergView(_, body) => Some(analysed(expanded(body), name))
+        case IcebergView(_, body) => Some(analysed(expanded(body, name), name))
         case _                    => None
       }
     }
@@ -72,30 +91,44 @@ final class ViewBodies(session: SparkSession) {
     SQLConf.withExistingConf(conf)(body)
   }
 
-  def marked(body: LogicalPlan): LogicalPlan = body match {
+  /** The body of a view of Spark's, whose creator nobody records. */
+  def marked(body: LogicalPlan): LogicalPlan = marked(body, None)
+
+  private def marked(body: LogicalPlan, creator: Option[String]): LogicalPlan = body match {
     case done @ (_: VisibleColumns | _: HiddenRelation | _: ExpandedView) => done
     case done if done.analyzed                          => done
-    case IcebergView(parts, view)                       => mark(expanded(view), parts)
-    case relation: UnresolvedRelation                   => mark(relation, relation)
-    case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) => mark(past, relation)
+    case IcebergView(parts, view) =>
+      RelationName.of(session, parts).fold(view)(name => mark(expanded(view, name), parts, creator))
+    case relation: UnresolvedRelation => mark(relation, relation, creator)
+    case past @ RelationTimeTravel(relation: UnresolvedRelation, _, _) => mark(past, relation, creator)
     case ctes: UnresolvedWith =>
       ctes.copy(
-        child = marked(ctes.child),
+        child = marked(ctes.child, creator),
         cteRelations = ctes.cteRelations.map { case (name, query, depth) =>
-          (name, query.copy(child = marked(query.child)), depth)
+          (name, query.copy(child = marked(query.child, creator)), depth)
         }
       )
-    case other => inside(other)
+    case query: QueryOfView => query.copy(child = marked(query.child, creator))
+    case other              => inside(other, creator)
   }
 
-  private def expanded(view: LogicalPlan): LogicalPlan = ExpandedView(inside(view))
+  private def expanded(view: LogicalPlan, name: RelationName): LogicalPlan = {
+    val creator = Governing.of(session).flatMap(ViewCreators.of(_, name))
+    val names = ViewUtil.loadView(name.catalog, name.identifier).toSeq.flatMap(_.queryColumnNames)
+    val body = view match {
+      case alias @ SubqueryAlias(_, columns @ Project(_, query)) if names.length == columns.projectList.length =>
+        alias.copy(child = columns.copy(child = QueryOfView(query, names, name.table.fullName)))
+      case other => other
+    }
+    ExpandedView(inside(body, creator))
+  }
 
-  private def inside(plan: LogicalPlan): LogicalPlan = {
+  private def inside(plan: LogicalPlan, creator: Option[String]): LogicalPlan = {
     requireOfSpark(plan)
     plan
-      .withNewChildren(plan.children.map(marked))
+      .withNewChildren(plan.children.map(marked(_, creator)))
       .transformExpressions { case subquery: SubqueryExpression =>
-        subquery.withNewPlan(marked(subquery.plan))
+        subquery.withNewPlan(marked(subquery.plan, creator))
       }
   }
 
@@ -111,23 +144,22 @@ final class ViewBodies(session: SparkSession) {
         case call: UnresolvedGenerator  => overridden.requireNone(call.name.nameParts)
         case _                          => ()
       })
-      plan match {
-        case Generate(call: UnresolvedGenerator, _, _, _, _, _) => overridden.requireNone(call.name.nameParts)
-        case _                                                  => ()
-      }
     }
   }
 
   private def overridden = new OverriddenFunctions(session.asInstanceOf[ClassicSession])
 
-  private def mark(named: LogicalPlan, relation: UnresolvedRelation): LogicalPlan = {
+  private def mark(named: LogicalPlan, relation: UnresolvedRelation, creator: Option[String]): LogicalPlan = {
     Governing.of(session).foreach(new ReaderOptions(_).checkNamed(relation.options))
-    mark(named, relation.multipartIdentifier)
+    mark(named, relation.multipartIdentifier, creator)
   }
 
-  private def mark(relation: LogicalPlan, parts: Seq[String]): LogicalPlan =
+  private def mark(relation: LogicalPlan, parts: Seq[String], creator: Option[String]): LogicalPlan =
     RelationName.of(session, parts).fold(relation) { name =>
-      val visible = VisibleColumns(relation, Some(name), Some(Visibility.inBody))()
+      val visible = creator match {
+        case None        => VisibleColumns(relation, Some(name), Some(Visibility.inBody))()
+        case Some(maker) => VisibleColumns(relation, Some(name))(Some(new FirstLook(session, Some(maker))))
+      }
       visible.copyTagsFrom(relation)
       visible
     }

@@ -14,8 +14,8 @@ import org.apache.spark.sql.types.DataType
   * @param masked
   *   types of masked columns by name, with the nulls that masks bring in
   * @param isInBody
-  *   whether the body of a view names the relation: its creator's rights aren't known here, so
-  *   nothing is hidden, and any column may turn out null
+  *   whether the body of a view names the relation: what its reader may do isn't looked at here, so
+  *   that any column may turn out null
   */
 final case class Visibility(
     hidden: Set[String],
@@ -36,11 +36,32 @@ final case class Visibility(
 
 object Visibility {
 
-  /** Of what a view's body names. */
+  /** Of what a view's body names, whose creator isn't known. */
   val inBody: Visibility = Visibility(Set.empty, isInBody = true)
+
+  /** Of what a view's body names: the columns that its creator doesn't see aren't there. */
+  def inBodyOf(
+      creator: String,
+      governed: GovernedSession,
+      relation: LogicalPlan,
+      name: Option[RelationName]
+  ): Visibility = {
+    val look = of(governed, relation, name, ReadRights.of(creator))
+    // Who sees nothing of it is refused, and by another error.
+    if (relation.output.forall(column => look.hidden(column.name))) inBody
+    else Visibility(look.hidden, isInBody = true)
+  }
 
   /** Of a resolved relation that `governed`'s own statement names. */
   def of(governed: GovernedSession, relation: LogicalPlan, name: Option[RelationName]): Visibility =
+    of(governed, relation, name, governed.rights)
+
+  private def of(
+      governed: GovernedSession,
+      relation: LogicalPlan,
+      name: Option[RelationName],
+      rights: ReadRights
+  ): Visibility =
     relation match {
       case NamedTable(leaf) =>
         Source.of(leaf) match {
@@ -49,13 +70,13 @@ object Visibility {
             val columns = source.columns.map { case (a, known) =>
               source.types.get(a.exprId).fold[Attribute](a)(a.withDataType) -> known
             }
-            of(governed, source.table, columns, governed.decide(source, governed.rights))
+            of(governed, source.table, columns, governed.decide(source, rights))
           case _ => Visibility(Set.empty)
         }
       case view =>
         name.fold(Visibility(Set.empty)) { known =>
           val columns = view.output.map(a => a -> Option(a.name))
-          val decision = governed.decide(known.table, view.output.map(_.name), governed.rights)
+          val decision = governed.decide(known.table, view.output.map(_.name), rights)
           of(governed, known.table, columns, decision)
         }
     }
@@ -101,12 +122,18 @@ object Visibility {
   *
   * @param session
   *   of who reads it
+  * @param creator
+  *   who made the view whose body names it
   */
-final class FirstLook(session: SparkSession) {
+final class FirstLook(session: SparkSession, creator: Option[String] = None) {
   private var found: Option[Visibility] = None
 
   def at(relation: LogicalPlan, name: Option[RelationName]): Option[Visibility] = synchronized {
-    if (found.isEmpty) found = Governing.of(session).map(Visibility.of(_, relation, name))
+    if (found.isEmpty) {
+      found = Governing.of(session).map { governed =>
+        creator.fold(Visibility.of(governed, relation, name))(Visibility.inBodyOf(_, governed, relation, name))
+      }
+    }
     found
   }
 }
