@@ -23,7 +23,7 @@ from iomete.governance.evaluator import (
     Subject,
 )
 from iomete.governance.evaluator.decisions import Access, first_said
-from iomete.governance.evaluator.matching import Asked
+from iomete.governance.evaluator.matching import Asked, Values
 from iomete.governance.evaluator.resource_names import Parts
 from iomete.governance.evaluator.schedules import Schedule, holds_at
 from iomete.governance.evaluator.timetable import Timetable
@@ -204,3 +204,25 @@ def test_users_who_fill_in_columns_are_found_in_any_case() -> None:
     assert users_of("ann", "ANN") == {"Bob", "bob", "ann", "id", "*"}
     assert users_of("id", None) == {"Bob", "bob", "ann", "id", "*"}
     assert users_of("other", "ann") == {"*"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    texts=st.lists(st.text("ab?*|", max_size=4), min_size=1, max_size=2),
+    name=st.text("abA", min_size=1, max_size=5),
+    owner=st.one_of(st.none(), st.text("aB", max_size=2)),
+    folds=st.booleans(),
+    is_owner=st.booleans(),
+)
+def test_users_who_fill_in_a_name_are_those_for_whom_it_matches(
+    texts: list[str], name: str, owner: str | None, **flags: bool
+) -> None:
+    """Names are of two letters, and a bar is where a token is filled in."""
+    tokens = ["{OWNER}" if flags["is_owner"] else "{USER}", "{USER}"]
+    filled = [text.replace("|", token) for text, token in zip(texts, tokens, strict=False)]
+    values = Values(filled, folds=flags["folds"])
+    found = values.users_in(name, owner)
+    for letters in range(4):
+        for user in map("".join, product("abA", repeat=letters)):
+            if values.match(name, Asked(user=user, owner=owner)):
+                assert found is None or values.key(user) in found
