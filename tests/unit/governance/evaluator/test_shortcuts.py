@@ -137,10 +137,10 @@ def test_what_sleeps_is_what_no_schedule_of_holds(things: Any, moments: Any) -> 
 
 @SEEDS
 @given(recurrence=RECURRENCE, minutes=st.lists(st.integers(0, 20_000), min_size=1, max_size=20))
-def test_what_recurs_begins_and_ends_on_its_seconds(recurrence: Any, minutes: list[int]) -> None:
+def test_what_recurs_begins_and_ends_on_its_minutes(recurrence: Any, minutes: list[int]) -> None:
     schedules = [[Schedule.of({"timeZone": "Europe/Berlin", "recurrences": [recurrence]})]]
     timetable = Timetable(schedules)
-    for minute, microseconds in product(minutes, (0, 1, 400_000, 1_000_000, 1_000_001)):
+    for minute, microseconds in product(minutes, (0, 1, 400_000, 1_000_000, 59_999_999)):
         now = MOMENTS[0] + timedelta(minutes=minute, microseconds=microseconds)
         assert bool(timetable.asleep(now)) != holds_at(schedules[0], now)
 
