@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 
 from measuring import made_policies as made
-from measuring.made_policies import COLUMNS, NAMESPACES, POLICIES, TABLES, USERS, Tables
+from measuring.made_policies import COLUMNS, POLICIES, TABLES, USERS, Tables
 
 from iomete.governance.answers import Explainer, simulate
 from iomete.governance.evaluator import Contents, Evaluator, PolicyBook
@@ -29,7 +29,7 @@ QUESTIONS = 1_000
 BOUNDS_SECONDS = {"decisions": 20.0, "explain": 0.001, "simulate": 10.0}
 
 OWN_NAMESPACE = made.for_everyone(900_000, namespace=["{USER}"])
-OWN_TABLES = made.for_everyone(900_001, namespace=["ns*"], table=["{USER}_*", "{USER}"])
+OWN_TABLES = made.for_everyone(900_001, table=["{USER}_*", "{USER}"])
 CHANGES: dict[str, Callable[[Contents], Contents]] = {
     "a grant on each table": made.granted_on_each_table,
     "`all` on all tables, to everyone": lambda before: made.with_policies(
@@ -53,7 +53,7 @@ def seconds_of_decisions(evaluator: Evaluator) -> tuple[float, int]:
     """Decide for every column of every table, ten users each; return also how many were granted."""
     subjects = [evaluator.subject(f"u{number}") for number in range(USERS)]
     resources = [
-        ("lake", f"ns{table % NAMESPACES}", f"t{table}", f"c{column}")
+        (*made.table_name(table), f"c{column}")
         for table in range(TABLES)
         for column in range(COLUMNS)
     ]
@@ -75,7 +75,7 @@ def seconds_of_explanations(book: PolicyBook, *, whole_tables: bool) -> list[flo
     seconds = []
     for _ in range(EXPLANATIONS):
         table, user = dice.randrange(TABLES), f"u{dice.randrange(USERS)}"
-        parts: tuple[str, ...] = ("lake", f"ns{table % NAMESPACES}", f"t{table}")
+        parts: tuple[str, ...] = made.table_name(table)
         if not whole_tables:
             parts = (*parts, f"c{dice.randrange(COLUMNS)}")
         started = time.perf_counter()

@@ -1,7 +1,8 @@
 """A large lakehouse's governance, made up: policies of all kinds on many tables, and who they name.
 
-10,000 tables of ten columns, which are 100,000 resources, in 100 namespaces; 1,000 users in 100
-groups and 20 roles; a tenth of the tables with tagged columns.
+10,000 tables of ten columns, which are 100,000 resources, in 100 namespaces, a tenth of which are
+called as a user is; 1,000 users in 100 groups and 20 roles; a tenth of the tables with tagged
+columns, and another tenth with names that begin with a user's.
 """
 
 from __future__ import annotations
@@ -22,12 +23,21 @@ NAMESPACES = 100
 Document = dict[str, Any]
 
 
+def namespace_name(number: int) -> str:
+    return f"u{number}" if number % 10 == 1 else f"ns{number}"
+
+
+def table_name(number: int) -> tuple[str, str, str]:
+    name = f"u{number // 10}_t{number}" if number % 10 == 3 else f"t{number}"
+    return "lake", namespace_name(number % NAMESPACES), name
+
+
 class Tables:
     """The tables that there are, as the catalog tells them."""
 
     def list_tables(self) -> Iterator[tuple[str, str, str]]:
         for number in range(TABLES):
-            yield "lake", f"ns{number % NAMESPACES}", f"t{number}"
+            yield table_name(number)
 
     def columns_of(self, _table: Sequence[str]) -> list[str]:
         return [f"c{number}" for number in range(COLUMNS)]
@@ -57,15 +67,15 @@ def item(action: str, dice: random.Random, **members: Any) -> Document:
 
 
 def on(table: int, column: str = "*") -> dict[str, dict[str, list[str]]]:
-    values = {"catalog": "lake", "namespace": f"ns{table % NAMESPACES}", "table": f"t{table}"}
-    named = {level: {"values": [value]} for level, value in values.items()}
+    levels = zip(("catalog", "namespace", "table"), table_name(table), strict=True)
+    named = {level: {"values": [value]} for level, value in levels}
     return named | {"column": {"values": [column]}}
 
 
 def whole_namespace(number: int) -> dict[str, dict[str, list[str]]]:
     return {
         "catalog": {"values": ["lake"]},
-        "namespace": {"values": [f"ns{number}", f"ns{number}.*"]},
+        "namespace": {"values": [namespace_name(number), f"{namespace_name(number)}.*"]},
         "table": {"values": ["*"]},
         "column": {"values": ["*"]},
     }

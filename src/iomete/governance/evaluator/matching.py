@@ -143,12 +143,9 @@ class Values:
             before, token, after = self._filled_with(owner, text).partition(_USER)
             if not token and not is_wild(before) and self.key(before) != wanted:
                 continue
-            if not token or is_wild(before + after) or _USER in after:
+            if not token or _USER in after:
                 return None
-            before, after = self.key(before), self.key(after)
-            rest = wanted.removeprefix(before).removesuffix(after)
-            if f"{before}{rest}{after}" == wanted:
-                users.add(rest)
+            users |= _between(self.key(before), self.key(after), wanted)
         return users
 
     @staticmethod
@@ -306,6 +303,20 @@ def _values(texts: tuple[str, ...], *, excludes: bool, folds: bool) -> Values:
 
 def _any_for_tokens(text: str) -> str:
     return text.replace(_USER, "*").replace(_OWNER, "*")
+
+
+def _between(before: str, after: str, name: str) -> set[str]:
+    """Return what can be between two patterns, so that they are a name together."""
+    places = range(len(name) + 1)
+    if is_wild(before):
+        begins = [place for place in places if glob(before)(name[:place])]
+    else:
+        begins = [len(before)] if name.startswith(before) else []
+    if is_wild(after):
+        ends = [place for place in places if glob(after)(name[place:])]
+    else:
+        ends = [len(name) - len(after)] if name.endswith(after) else []
+    return {name[begin:end] for begin in begins for end in ends if begin <= end}
 
 
 def is_wild(text: str) -> bool:
