@@ -114,3 +114,15 @@ def test_named_cases_are_decided_alike_and_rightly(ranger: RangerEngine, name: s
     asked, right = [question for question, _ in expected], [answer for _, answer in expected]
     assert ranger.ask(bundle, asked) == right
     assert answers(bundle, asked) == right
+
+
+@pytest.mark.parametrize("columns", [["bob", "id", "contact"], ["id", "contact", "bob"]])
+def test_a_column_called_as_who_asks_is_told_from_others(
+    ranger: RangerEngine, columns: list[str]
+) -> None:
+    own = on(["lake"], ["crm"], ["t"], ["{USER}"])
+    bundle = sealed(bundle_of([policy(100, own, policyItems=[item("select", users=["bob"])])]))
+    question = {"at": AT, "who": "bob", "kind": "read", "parts": T, "columns": columns}
+    (found,) = ranger.ask(bundle, [question])
+    assert found["visible"] == ["bob"]
+    assert answers(bundle, [question]) == [found]

@@ -62,19 +62,14 @@ TABLE = st.one_of(
 COLUMN = st.one_of(
     st.just({"values": ["*"]}),
     level((*COLUMNS, *FIELDS), ("*", "*m*", "c*", "ID", "?sn", "contact.*")),
+    level((*COLUMNS, *FIELDS), ("{USER}", "{OWNER}", "ID", "c*", "{USER}*")),
 )
-FILLED_COLUMN = st.one_of(
-    COLUMN, level((*COLUMNS, *FIELDS), ("{USER}", "{OWNER}", "ID", "c*", "{USER}*"))
-)
-"""Columns that who asks, or who owns the table, is called as, too."""
 _SHAPES = (CATALOG, NAMESPACE, TABLE)
 _NAMES = ("catalog", "namespace", "table", "column")
 
 
-def resources(
-    depth: int, column: st.SearchStrategy[Document] = COLUMN
-) -> st.SearchStrategy[Document]:
-    levels = st.tuples(*(*_SHAPES, column)[:depth])
+def resources(depth: int) -> st.SearchStrategy[Document]:
+    levels = st.tuples(*(*_SHAPES, COLUMN)[:depth])
     return levels.map(lambda found: dict(zip(_NAMES, found, strict=False)))
 
 
@@ -157,14 +152,14 @@ _ON = {"path": PATH, "filter": resources(3), "tag": TAG, "tag mask": TAG}
 
 
 @st.composite
-def policy(draw: st.DrawFn, column: st.SearchStrategy[Document] = COLUMN) -> Document:
+def policy(draw: st.DrawFn) -> Document:
     kind = draw(
         st.sampled_from(("access", "access", "deny", "path", "mask", "filter", "tag", "tag mask"))
     )
     tagged = kind.startswith("tag")
     prefix = "iomete:" if tagged else ""
     depths = st.sampled_from((4,) if kind == "mask" else (4, 4, 4, 4, 3, 2, 1))
-    named = _ON.get(kind, depths.flatmap(lambda depth: resources(depth, column)))
+    named = _ON.get(kind, depths.flatmap(resources))
     document: Document = {
         "service": "iomete_tag" if tagged else "iomete",
         "policyType": {"mask": 1, "tag mask": 1, "filter": 2}.get(kind, 0),
@@ -227,9 +222,9 @@ OWNED = [".".join(parts) for parts in product(CATALOGS[:2], NAMESPACES[:2], TABL
 
 
 @st.composite
-def bundles(draw: st.DrawFn, column: st.SearchStrategy[Document] = COLUMN) -> dict[str, Any]:
-    """Give a bundle as it is published, but for its seal; `column` are what policies name."""
-    found = draw(st.lists(policy(column), min_size=5, max_size=10))
+def bundles(draw: st.DrawFn) -> dict[str, Any]:
+    """Give a bundle as it is published, but for its seal."""
+    found = draw(st.lists(policy(), min_size=5, max_size=10))
     names = draw(st.permutations([f"{name} {number}" for number, name in enumerate("abcdefghij")]))
     documents = [
         {"id": 100 + number, "version": 1, "name": names[number]} | document

@@ -31,7 +31,6 @@ from support.evaluator.worlds import (
     CATALOGS,
     COLUMNS,
     FIELDS,
-    FILLED_COLUMN,
     MOMENTS,
     NAMESPACES,
     RECURRENCE,
@@ -73,7 +72,7 @@ def looked_for(
 
 
 @SEEDS
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_policies_kept_for_a_table_are_those_on_it_for_each_user(bundle: dict[str, Any]) -> None:
     evaluator = book_of(bundle).at(MOMENTS[2])
     for kind, subject, parts in product(PolicyType, subjects(evaluator), RESOURCES):
@@ -83,7 +82,7 @@ def test_policies_kept_for_a_table_are_those_on_it_for_each_user(bundle: dict[st
 
 
 @SEEDS
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_decisions_are_those_of_asking_each_policy(bundle: dict[str, Any]) -> None:
     evaluator = book_of(bundle).at(MOMENTS[2])
     for subject, action, parts in product(subjects(evaluator), ("select", "insert"), RESOURCES):
@@ -147,7 +146,7 @@ def test_what_recurs_begins_and_ends_on_its_minutes(recurrence: Any, minutes: li
 
 
 @SEEDS
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_sleeping_policies_are_found_on_what_they_match(bundle: dict[str, Any]) -> None:
     book = book_of(bundle)
     for moment in MOMENTS:
@@ -170,7 +169,7 @@ def test_sleeping_policies_are_found_on_what_they_match(bundle: dict[str, Any]) 
 
 
 @SEEDS
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_policies_on_a_table_are_told_as_those_on_each_column(bundle: dict[str, Any]) -> None:
     evaluator = book_of(bundle).at(MOMENTS[2])
     considered = ConsideredPolicies(evaluator, Reach(evaluator, AttachedByHand()))

@@ -22,7 +22,6 @@ from iomete.governance.evaluator.matching import Asked
 from support.evaluator.worlds import (
     CATALOGS,
     COLUMNS,
-    FILLED_COLUMN,
     MOMENTS,
     NAMESPACES,
     TABLES,
@@ -76,7 +75,7 @@ def differing(was: Sight, now: Sight) -> Iterator[tuple[Any, ...]]:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(one=bundles(FILLED_COLUMN), other=bundles(FILLED_COLUMN), data=st.data())
+@given(one=bundles(), other=bundles(), data=st.data())
 def test_simulation_says_what_judging_one_by_one_does(
     one: dict[str, Any], other: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -109,7 +108,7 @@ def test_simulation_says_what_judging_one_by_one_does(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_all_users_at_once_are_judged_as_each_is(bundle: dict[str, Any]) -> None:
     evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
     audience = Audience(evaluator.contents)
@@ -145,7 +144,7 @@ def sight_in(sights: Sights, bit: int) -> Sight:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(one=bundles(FILLED_COLUMN), other=bundles(FILLED_COLUMN))
+@given(one=bundles(), other=bundles())
 def test_what_changes_for_all_is_what_changes_for_each(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
@@ -173,7 +172,7 @@ def _is_table(name: str) -> bool:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_tables_that_are_told_apart_by_nothing_are_decided_alike(bundle: dict[str, Any]) -> None:
     evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
     columns = (*REAL, OTHER_COLUMNS)
@@ -188,7 +187,7 @@ def test_tables_that_are_told_apart_by_nothing_are_decided_alike(bundle: dict[st
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(bundle=bundles(FILLED_COLUMN))
+@given(bundle=bundles())
 def test_policies_on_namespaces_are_those_that_match_them(bundle: dict[str, Any]) -> None:
     evaluator = PolicyBook(Contents.of_bundle(bundle)).at(MOMENTS[2])
     containers = [*product(CATALOGS), *product(CATALOGS, NAMESPACES)]

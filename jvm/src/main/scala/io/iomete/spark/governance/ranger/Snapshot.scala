@@ -80,9 +80,8 @@ private object Snapshot {
 
 /** Columns that some policy names, wherever. */
 private final class SpecialColumns(values: Seq[String]) {
-  private val others = values.filter(_ != "*").map(ResourceNames.column)
-  private val (patterns, names) = others.partition(_.exists("*?{".contains(_)))
-  private val named = names.toSet
+  private val (patterns, names) = values.filter(_ != "*").partition(_.exists("*?{".contains(_)))
+  private val named = names.map(ResourceNames.column).toSet
   private val globs = patterns.map(Globs.pattern)
 
   /** Whether no policy tells the column, in lower case, from any other such column. */
