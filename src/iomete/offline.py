@@ -65,7 +65,7 @@ def _policies(store: Store, folder: LakehouseFolder, loaded: LoadedSettings) -> 
     from iomete.governance import Administration, Policies, Publisher
     from iomete.governance.audit.log import AuditLog
     from iomete.governance.audit.writer import SpoolWriter
-    from iomete.governance.known_tables import KnownTables
+    from iomete.governance.questions.known_tables import KnownTables
 
     audit = loaded.settings.audit
     writer = SpoolWriter(

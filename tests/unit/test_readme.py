@@ -12,7 +12,7 @@ from pydantic import BaseModel
 import iomete
 from iomete import errors
 from iomete.cli.app import app
-from iomete.governance.masks import MaskKind, make_mask
+from iomete.governance.documents.masks import MaskKind, make_mask
 from iomete.settings import ENVIRONMENT_PREFIX, LoadedSettings, Settings
 
 PROJECT = Path(__file__).parents[2]

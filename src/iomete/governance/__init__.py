@@ -13,21 +13,21 @@ from iomete.governance.answers import (
     Right,
     Simulation,
 )
-from iomete.governance.attributes import AttributeValue
-from iomete.governance.checks import PolicyChecks
-from iomete.governance.conflicts import PolicyConflictWarning
+from iomete.governance.documents.checks import PolicyChecks
+from iomete.governance.documents.conflicts import PolicyConflictWarning
+from iomete.governance.documents.masks import MaskKind
+from iomete.governance.documents.specifications import PolicyKind
 from iomete.governance.founding import hash_key
-from iomete.governance.masks import MaskKind
 from iomete.governance.policies import Policies
 from iomete.governance.policy_records import Change, Policy, PolicyVersion
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
-from iomete.governance.principal_records import Group, Role, User
-from iomete.governance.principals import Principals
+from iomete.governance.principals.attributes import AttributeValue
+from iomete.governance.principals.names import PrincipalKind, PrincipalName
+from iomete.governance.principals.records import Group, Role, User
+from iomete.governance.principals.registry import Principals
 from iomete.governance.publisher import Publisher
 from iomete.governance.ranger import PolicyStatus, PushReport
 from iomete.governance.renames.mover import Mover
 from iomete.governance.renames.moves import carry_out_moves
-from iomete.governance.specifications import PolicyKind
 
 __all__ = [
     "Administration",

@@ -11,12 +11,12 @@ from iomete.access import Principal
 from iomete.errors import AccessDeniedError, PrincipalNotFoundError, StillNeededError
 from iomete.governance import counters
 from iomete.governance.audit.tables import AUDIT_TABLE
-from iomete.governance.documents import TAG_SERVICE, tags_of
+from iomete.governance.documents.document import TAG_SERVICE, tags_of
 from iomete.governance.founding import found
-from iomete.governance.memberships import is_admin, is_auditor
 from iomete.governance.policy_records import read_policies
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
-from iomete.governance.principal_records import check_exist, missing
+from iomete.governance.principals.memberships import is_admin, is_auditor
+from iomete.governance.principals.names import PrincipalKind, PrincipalName
+from iomete.governance.principals.records import check_exist, missing
 from iomete.governance.tables import policies
 
 if TYPE_CHECKING:

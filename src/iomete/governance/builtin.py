@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ITEMS,
     SERVICE,
     TAG_SERVICE,
@@ -15,7 +15,7 @@ from iomete.governance.documents import (
     policy_document,
     row_filter_item,
 )
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 
 _ALL = {level: {"values": ["*"]} for level in ("catalog", "namespace", "table", "column")}
 _ALL_TABLES = {level: _ALL[level] for level in ("catalog", "namespace", "table")}

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from iomete.catalog.tables import owners, tag_attachments, tags
 from iomete.governance import counters
 from iomete.governance.builtin import builtin_policies
-from iomete.governance.documents import SERVICE, TAG_SERVICE, to_json
-from iomete.governance.principal_names import PrincipalKind
+from iomete.governance.documents.document import SERVICE, TAG_SERVICE, to_json
+from iomete.governance.principals.names import PrincipalKind
 from iomete.governance.tables import attributes, memberships, policies, principals
 
 if TYPE_CHECKING:

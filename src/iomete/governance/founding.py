@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.governance import counters
-from iomete.governance.principal_names import ADMIN, EVERYONE, PrincipalKind, PrincipalName
+from iomete.governance.principals.names import ADMIN, EVERYONE, PrincipalKind, PrincipalName
 from iomete.governance.tables import memberships, principals, secrets
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iomete.errors import ConfigurationError, InvalidPolicyError
-from iomete.governance.checks import PolicyChecks, Problems
-from iomete.governance.document_rules import check_document
-from iomete.governance.existence import check_against_tables
+from iomete.governance.documents.checks import PolicyChecks, Problems
+from iomete.governance.documents.existence import check_against_tables
+from iomete.governance.documents.rules import check_document
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.policy_records import Policy
 
 _GIVEN_BY_THE_STORE = ("id", "version")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from iomete.errors import PoliciesElsewhereError, PolicyNotFoundError
 from iomete.governance.as_code.exchange import PolicyFiles
+from iomete.governance.documents.specifications import PolicyKind
 from iomete.governance.interchange import export_policies
-from iomete.governance.planned import PlannedAnswers, PlannedEffects
-from iomete.governance.policy_answers import PolicyAnswers
 from iomete.governance.policy_records import (
     Policy,
     PolicyVersion,
@@ -20,8 +19,9 @@ from iomete.governance.policy_records import (
     read_policies,
 )
 from iomete.governance.policy_search import policies_for, policies_on
-from iomete.governance.principal_names import PrincipalName
-from iomete.governance.specifications import PolicyKind
+from iomete.governance.principals.names import PrincipalName
+from iomete.governance.questions.planned import PlannedAnswers, PlannedEffects
+from iomete.governance.questions.policy_answers import PolicyAnswers
 from iomete.governance.tables import policies
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from iomete.governance.administration import Administration
     from iomete.governance.as_code import AnswersAfter, Effects
-    from iomete.governance.checks import Inventory
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.checks import Inventory
+    from iomete.governance.documents.document import Document
     from iomete.governance.ranger.outside import OutsidePolicies
 
 Name = str | Sequence[str]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from iomete.errors import PolicyNotFoundError
 from iomete.governance import counters
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALL_ITEMS,
     LABELS,
     Document,
@@ -23,8 +23,8 @@ from iomete.governance.documents import (
     principals_of,
     to_json,
 )
-from iomete.governance.patterns import has_wildcard
-from iomete.governance.specifications import PolicyKind, kind_of, target_text
+from iomete.governance.documents.patterns import has_wildcard
+from iomete.governance.documents.specifications import PolicyKind, kind_of, target_text
 from iomete.governance.tables import policies, policy_history, policy_principals
 from iomete.names import nearest
 

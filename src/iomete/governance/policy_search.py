@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from iomete.catalog.tables import owners
-from iomete.governance.documents import all_grantees, all_resources, denies_all_else
-from iomete.governance.memberships import containers_of
-from iomete.governance.patterns import parse_pattern
-from iomete.governance.principal_names import ASKER, EVERYONE, OWNER, PrincipalKind
-from iomete.governance.principal_records import check_exist
-from iomete.governance.targets import (
+from iomete.governance.documents.document import all_grantees, all_resources, denies_all_else
+from iomete.governance.documents.patterns import parse_pattern
+from iomete.governance.documents.targets import (
     TargetKind,
     column_value,
     named_target,
     path_target,
     resources_meet,
 )
+from iomete.governance.principals.memberships import containers_of
+from iomete.governance.principals.names import ASKER, EVERYONE, OWNER, PrincipalKind
+from iomete.governance.principals.records import check_exist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iomete.governance.policy_records import Policy
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
 Resources = dict[str, Any]
 

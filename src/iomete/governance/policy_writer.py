@@ -14,12 +14,19 @@ from iomete.catalog.tables import tags
 from iomete.errors import AlreadyExistsError
 from iomete.governance.administration import ADMINISTRATION
 from iomete.governance.audit.lines import KEY_CHARACTERS
-from iomete.governance.checks import PolicyChecks, Problems
-from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
-from iomete.governance.documents import Document, all_principals, tags_of
-from iomete.governance.existence import check_against_tables
+from iomete.governance.documents.checks import PolicyChecks, Problems
+from iomete.governance.documents.conflicts import find_conflicts, warn_of_conflicts
+from iomete.governance.documents.document import Document, all_principals, tags_of
+from iomete.governance.documents.existence import check_against_tables
+from iomete.governance.documents.patterns import has_wildcard
+from iomete.governance.documents.requests import NOWHERE, change_specification, make_specification
+from iomete.governance.documents.specifications import (
+    PolicyKind,
+    Specification,
+    from_document,
+    to_document,
+)
 from iomete.governance.interchange import check_against_all_tables, read_documents
-from iomete.governance.patterns import has_wildcard
 from iomete.governance.policy_records import (
     Change,
     Policy,
@@ -29,14 +36,7 @@ from iomete.governance.policy_records import (
     replace_policy,
     taken_names,
 )
-from iomete.governance.principal_records import missing, not_found
-from iomete.governance.requests import NOWHERE, change_specification, make_specification
-from iomete.governance.specifications import (
-    PolicyKind,
-    Specification,
-    from_document,
-    to_document,
-)
+from iomete.governance.principals.records import missing, not_found
 from iomete.names import nearest
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iomete.governance.administration import Administration
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
     IsTaken = Callable[[str], bool]
 

@@ -9,8 +9,8 @@ from iomete.access import Principal
 from iomete.engine import SparkGate
 from iomete.errors import QueryError
 from iomete.governance.audit.trail import AuditEvent
-from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.evaluator import PolicyGate
+from iomete.governance.questions.current_policies import CurrentPolicies
 from spark.governance.conftest import Newcomer
 
 

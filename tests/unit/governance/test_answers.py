@@ -26,7 +26,7 @@ from iomete.governance.answers import Draft, EffectKind, FindingKind, Outcome
 from iomete.governance.answers.findings import find_findings
 from iomete.governance.audit.trail import AuditEvent
 from iomete.governance.evaluator import PolicyBook
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.known_tables import KnownTables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"

@@ -9,7 +9,7 @@ import pytest
 
 from iomete.errors import ColumnNotFoundError, NotFoundError
 from iomete.governance import Policies
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.known_tables import KnownTables
 from support.governed_world import World
 
 CUSTOMERS = "lake.crm.customers"

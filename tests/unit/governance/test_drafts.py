@@ -22,8 +22,8 @@ from iomete.errors import (
     TableNotFoundError,
 )
 from iomete.governance import Policies
-from iomete.governance.current_policies import CurrentPolicies
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.current_policies import CurrentPolicies
+from iomete.governance.questions.known_tables import KnownTables
 from iomete.store import Store
 from support.governed_world import World
 

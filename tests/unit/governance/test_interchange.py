@@ -12,19 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iomete.errors import ConfigurationError, InvalidPolicyError
-from iomete.governance.document_rules import check_document
-from iomete.governance.documents import Priority, to_json
-from iomete.governance.masks import make_mask
-from iomete.governance.patterns import has_wildcard
-from iomete.governance.principal_names import ASKER, OWNER, PrincipalKind, PrincipalName
-from iomete.governance.requests import PATH_ACTIONS, TABLE_ACTIONS
-from iomete.governance.specifications import (
+from iomete.governance.documents.document import Priority, to_json
+from iomete.governance.documents.masks import make_mask
+from iomete.governance.documents.patterns import has_wildcard
+from iomete.governance.documents.requests import PATH_ACTIONS, TABLE_ACTIONS
+from iomete.governance.documents.rules import check_document
+from iomete.governance.documents.specifications import (
     PolicyKind,
     Specification,
     from_document,
     to_document,
 )
-from iomete.governance.targets import Target, TargetKind, column_value, named_target, path_target
+from iomete.governance.documents.targets import (
+    Target,
+    TargetKind,
+    column_value,
+    named_target,
+    path_target,
+)
+from iomete.governance.principals.names import ASKER, OWNER, PrincipalKind, PrincipalName
 from support.governed_world import World
 
 letters = st.characters(codec="utf-8", exclude_characters="*?{}.\\", exclude_categories=("C", "Z"))

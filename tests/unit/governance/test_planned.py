@@ -10,7 +10,7 @@ from iomete.cli.plans import plan_lines
 from iomete.errors import PolicyFilesError
 from iomete.governance import Policies
 from iomete.governance.as_code import PolicyTestVerdict
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.known_tables import KnownTables
 from support.governed_world import World
 
 FILE = """\

@@ -12,7 +12,7 @@ from iomete.errors import (
     StillNeededError,
 )
 from iomete.governance import PrincipalKind, PrincipalName, hash_key
-from iomete.governance.principal_names import EVERYONE, check_new
+from iomete.governance.principals.names import EVERYONE, check_new
 from support.governed_world import World
 
 

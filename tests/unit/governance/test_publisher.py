@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from iomete.errors import PolicyPublishError
 from iomete.governance import Publisher
 from iomete.governance.counters import read_version
-from iomete.governance.documents import to_json
+from iomete.governance.documents.document import to_json
 from iomete.governance.tables import memberships, policies, principals
 from iomete.store import Store
 from support.governed_world import World

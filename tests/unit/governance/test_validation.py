@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from iomete.errors import InvalidNameError, InvalidPolicyError
 from iomete.governance import Policies, Policy
-from iomete.governance.macros import macro_problem
-from iomete.governance.patterns import parse_pattern, patterns_meet
-from iomete.governance.targets import TargetKind, named_target, resources_meet
+from iomete.governance.documents.macros import macro_problem
+from iomete.governance.documents.patterns import parse_pattern, patterns_meet
+from iomete.governance.documents.targets import TargetKind, named_target, resources_meet
 from support.governed_world import World
 
 Call = Callable[[Policies], Policy]

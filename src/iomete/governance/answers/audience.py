@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.matching import Asked, is_odd_name
-from iomete.governance.principal_names import ADMIN, EVERYONE
+from iomete.governance.principals.names import ADMIN, EVERYONE
 from iomete.names import fold
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iomete.governance.answers.considering import NOT_NOW, Considering
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
 from iomete.governance.answers.policy_ids import id_text
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import Rule
 from iomete.governance.evaluator.reading import filter_in_force, mask_in_force
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome
-from iomete.governance.documents import PolicyType, Priority
+from iomete.governance.documents.document import PolicyType, Priority
 from iomete.governance.evaluator.matching import Asked
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from iomete.governance.answers.draft_steps import (
     memberships_after,
 )
 from iomete.governance.answers.drafted_policies import DraftedPolicies
-from iomete.governance.principal_names import PrincipalKind
-from iomete.governance.specifications import PolicyKind
+from iomete.governance.documents.specifications import PolicyKind
+from iomete.governance.principals.names import PrincipalKind
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.evaluator import Attachment, Contents
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
     IsTaken = Callable[[str], bool]
 

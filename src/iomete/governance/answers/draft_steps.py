@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator import Attachment, Memberships, User
-from iomete.governance.membership_rules import check_can_hold, check_no_circle, no_admin_left
-from iomete.governance.principal_names import ADMIN, PrincipalName
+from iomete.governance.principals.membership_rules import (
+    check_can_hold,
+    check_no_circle,
+    no_admin_left,
+)
+from iomete.governance.principals.names import ADMIN, PrincipalName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from iomete.errors import PolicyNotFoundError
 from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID
-from iomete.governance.documents import TAG_SERVICE
+from iomete.governance.documents.document import TAG_SERVICE
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.evaluator import Contents
 
 

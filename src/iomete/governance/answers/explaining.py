@@ -21,7 +21,7 @@ from iomete.governance.answers.masks_and_filters import MasksAndFilters
 from iomete.governance.answers.reach import AttachedByHand, Reach, TagOrigins
 from iomete.governance.answers.reasons import reason, reason_of_table
 from iomete.governance.evaluator.resource_names import written
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

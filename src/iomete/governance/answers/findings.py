@@ -15,12 +15,12 @@ from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, seen_by
 from iomete.governance.answers.policy_ids import policies_text
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import Subject
 from iomete.governance.evaluator.matching import Asked, Match
 from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts, written
-from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE
+from iomete.governance.principals.names import ADMIN, AUDITOR, EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from iomete.governance.answers.explanation import TagPath
 from iomete.governance.evaluator.matching import Match
 from iomete.governance.evaluator.resource_names import written
-from iomete.governance.principal_names import EVERYONE
+from iomete.governance.principals.names import EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, fields_i
 from iomete.governance.answers.explanation import Outcome
 from iomete.governance.answers.sight import Sight, sight_of, told_apart
 from iomete.governance.evaluator.resource_names import table_parts, written
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 from iomete.names import lower
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from iomete.governance.answers.columns import (
     steps_of,
 )
 from iomete.governance.answers.sight import real
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import Rule
 from iomete.governance.evaluator.matching import Asked
 from iomete.governance.evaluator.reading import filter_in_force, mask_in_force

@@ -24,7 +24,7 @@ from iomete.governance.answers.judged_resources import (
 from iomete.governance.answers.rights import columns_in_question
 from iomete.governance.answers.sights import SightsOfAll
 from iomete.governance.evaluator.resource_names import table_parts, written
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,10 +21,10 @@ from iomete.governance.as_code.plan import (
     compare,
 )
 from iomete.governance.as_code.references import note_absent_tables, note_missing, note_others
-from iomete.governance.checks import Problems
-from iomete.governance.conflicts import find_conflicts, warn_of_conflicts
-from iomete.governance.documents import LABELS
-from iomete.governance.existence import check_against_tables
+from iomete.governance.documents.checks import Problems
+from iomete.governance.documents.conflicts import find_conflicts, warn_of_conflicts
+from iomete.governance.documents.document import LABELS
+from iomete.governance.documents.existence import check_against_tables
 from iomete.governance.interchange import RememberedChecks
 from iomete.governance.policy_records import (
     Change,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from iomete.governance.administration import Administration
     from iomete.governance.as_code.files import Declarations
-    from iomete.governance.checks import PolicyChecks
+    from iomete.governance.documents.checks import PolicyChecks
 
 _CALLER = 3
 """Frames from a warning here to the caller of `lake.policies`."""

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import InvalidPolicyError
-from iomete.governance.checks import Problems
-from iomete.governance.document_rules import check_document
-from iomete.governance.documents import LABELS, Document, Priority
-from iomete.governance.patterns import write_part
-from iomete.governance.principal_names import EVERYONE, EVERYONE_WORD, PrincipalName
-from iomete.governance.requests import make_specification
-from iomete.governance.specifications import (
+from iomete.governance.documents.checks import Problems
+from iomete.governance.documents.document import LABELS, Document, Priority
+from iomete.governance.documents.patterns import write_part
+from iomete.governance.documents.requests import make_specification
+from iomete.governance.documents.rules import check_document
+from iomete.governance.documents.specifications import (
     PolicyKind,
     Specification,
     from_document,
     kind_of,
     to_document,
 )
-from iomete.governance.targets import ANY, TargetKind
+from iomete.governance.documents.targets import ANY, TargetKind
+from iomete.governance.principals.names import EVERYONE, EVERYONE_WORD, PrincipalName
 
 if TYPE_CHECKING:
     from datetime import datetime

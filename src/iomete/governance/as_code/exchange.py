@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iomete.governance.as_code.exporting import ExportedFiles
     from iomete.governance.as_code.plan import Effects, PolicyPlan
     from iomete.governance.as_code.testing import AnswersAfter, PolicyTestReport
-    from iomete.governance.checks import Inventory
+    from iomete.governance.documents.checks import Inventory
 
 
 class PolicyFiles(RangerExchange):

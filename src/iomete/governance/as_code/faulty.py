@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from iomete.errors import IometeError
 from iomete.governance.as_code.declared import KIND_KEYS, RANGER, judged, ranger_document
-from iomete.governance.documents import ALL_ITEMS
-from iomete.governance.principal_names import USER_TOKENS, PrincipalKind, PrincipalName
-from iomete.governance.specifications import PolicyKind
+from iomete.governance.documents.document import ALL_ITEMS
+from iomete.governance.documents.specifications import PolicyKind
+from iomete.governance.principals.names import USER_TOKENS, PrincipalKind, PrincipalName
 
 if TYPE_CHECKING:
     from iomete.governance.as_code.declared import Note

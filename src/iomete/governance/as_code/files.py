@@ -28,7 +28,7 @@ from iomete.governance.as_code.model import (
 from iomete.governance.as_code.yaml_source import Located, Place, read_yaml
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

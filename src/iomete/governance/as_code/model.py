@@ -1,7 +1,7 @@
 """What a policy file may say; its JSON schema is made of these models, too.
 
 Here the shape is judged: keys and types. What a policy means is judged by the same code that judges
-a call of `lake.policies` (`iomete.governance.requests`).
+a call of `lake.policies` (`iomete.governance.documents.requests`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from iomete.governance.masks import MaskKind
-from iomete.governance.requests import PATH_ACTIONS, TABLE_ACTIONS
-from iomete.governance.specifications import PolicyKind
+from iomete.governance.documents.masks import MaskKind
+from iomete.governance.documents.requests import PATH_ACTIONS, TABLE_ACTIONS
+from iomete.governance.documents.specifications import PolicyKind
 from iomete.names import nearest
 
 DEFAULT_PROJECT = "default"

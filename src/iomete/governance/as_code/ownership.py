@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import LABELS
+from iomete.governance.documents.document import LABELS
 
 if TYPE_CHECKING:
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
 
 _PREFIX = "as-code:"
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from iomete.governance.as_code.declared import RANGER, fields_of, kind_word
 from iomete.governance.as_code.ownership import project_of
-from iomete.governance.documents import LABELS
+from iomete.governance.documents.document import LABELS
 
 if TYPE_CHECKING:
     from iomete.governance.as_code.files import DeclaredPolicy
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.policy_records import Policy
 
 _GIVEN = frozenset({"id", "version", "isEnabled", LABELS})

@@ -11,12 +11,12 @@ from iomete.governance.as_code.declared import RANGER, fields_of
 from iomete.governance.as_code.faulty import FaultyPolicy
 from iomete.governance.as_code.ownership import project_of
 from iomete.governance.as_code.plan import differences
-from iomete.governance.checks import Problems
-from iomete.governance.documents import all_principals, tags_of
-from iomete.governance.existence import check_against_tables
+from iomete.governance.documents.checks import Problems
+from iomete.governance.documents.document import all_principals, tags_of
+from iomete.governance.documents.existence import check_against_tables
+from iomete.governance.documents.patterns import has_wildcard
 from iomete.governance.interchange import RememberedChecks
-from iomete.governance.patterns import has_wildcard
-from iomete.governance.principal_records import missing, not_found
+from iomete.governance.principals.records import missing, not_found
 from iomete.names import nearest
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from iomete.governance.as_code.files import DeclaredPolicy
     from iomete.governance.as_code.folder import FileProblems
-    from iomete.governance.checks import PolicyChecks
+    from iomete.governance.documents.checks import PolicyChecks
     from iomete.governance.policy_records import Policy
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
 _KEYS = {"predicate": "filter_rows"}
 

@@ -10,13 +10,13 @@ from iomete.governance.evaluator.evaluator import Evaluator
 from iomete.governance.evaluator.policies import CompiledPolicy
 from iomete.governance.evaluator.schedules import Schedule, in_utc
 from iomete.governance.evaluator.timetable import Timetable
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.evaluator.contents import Contents
 
 _KEPT_EVALUATORS = 4

@@ -11,7 +11,7 @@ from iomete.governance.evaluator.subjects import Memberships, User
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iomete.governance.documents import Document, Resources
+    from iomete.governance.documents.document import Document, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator.decisions import (
     NOTHING_SAID,
     AboutTable,
@@ -31,7 +31,7 @@ from iomete.governance.evaluator.sleeping import SleepingPolicies
 from iomete.governance.evaluator.subjects import Subject
 from iomete.governance.evaluator.table_rules import Lists, TableRules
 from iomete.governance.evaluator.tags import TagIndex, TagPolicies
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

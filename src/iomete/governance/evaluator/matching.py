@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from iomete.governance.principal_names import USER_TOKENS
+from iomete.governance.principals.names import USER_TOKENS
 from iomete.names import fold, lower
 
 if TYPE_CHECKING:

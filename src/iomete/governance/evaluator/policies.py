@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALLOW_EXCEPTIONS,
     DENIED,
     DENY_EXCEPTIONS,
@@ -27,13 +27,13 @@ from iomete.governance.evaluator.decisions import Access, Said
 from iomete.governance.evaluator.matching import Asked, Match, ResourceSet, is_wild
 from iomete.governance.evaluator.paths import policy_value
 from iomete.governance.evaluator.schedules import Schedule
-from iomete.governance.principal_names import EVERYONE, OWNER, USER_TOKENS
+from iomete.governance.principals.names import EVERYONE, OWNER, USER_TOKENS
 from iomete.names import SESSION_CATALOG, lower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
     from iomete.governance.evaluator.subjects import Subject
 
 ACTIONS = (

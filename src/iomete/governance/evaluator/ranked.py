@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.governance.evaluator.decisions import NOTHING_SAID, Access
-from iomete.governance.principal_names import EVERYONE
+from iomete.governance.principals.names import EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from iomete.governance.validity import period_of, zone_of
+from iomete.governance.documents.validity import period_of, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator.index import ResourceIndex
 from iomete.governance.evaluator.tags import TagPolicies
 

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iomete.governance.principal_names import ADMIN, AUDITOR, EVERYONE, PrincipalKind
+from iomete.governance.principals.names import ADMIN, AUDITOR, EVERYONE, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

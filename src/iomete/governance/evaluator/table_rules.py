@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator.decisions import AboutTable
 from iomete.governance.evaluator.matching import Asked, is_odd_name
 from iomete.governance.evaluator.ranked import Ranked

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator.matching import LEVELS, Asked, Match, ResourceSet
 from iomete.governance.evaluator.policies import before_wildcard
 from iomete.governance.evaluator.schedules import Schedule, holds_at
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from iomete.governance.documents import Resources
+    from iomete.governance.documents.document import Resources
     from iomete.governance.evaluator.contents import Attachment
     from iomete.governance.evaluator.policies import CompiledPolicy
 

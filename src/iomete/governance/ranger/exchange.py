@@ -14,7 +14,7 @@ from iomete.settings import RangerSettings
 
 if TYPE_CHECKING:
     from iomete.governance.administration import Administration
-    from iomete.governance.checks import Inventory
+    from iomete.governance.documents.checks import Inventory
     from iomete.governance.policy_records import Policy
     from iomete.governance.ranger.outside import OutsidePolicies, PolicyEngineState
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import PolicyNotFoundError
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALL_ITEMS,
     SERVICE,
     TAG_SERVICE,
@@ -18,8 +18,8 @@ from iomete.governance.documents import (
     Priority,
     principals_of,
 )
+from iomete.governance.documents.specifications import kind_of, target_text
 from iomete.governance.policy_records import Policy
-from iomete.governance.specifications import kind_of, target_text
 from iomete.names import nearest
 
 if TYPE_CHECKING:

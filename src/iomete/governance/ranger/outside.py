@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from iomete.governance.documents.specifications import PolicyKind
     from iomete.governance.policy_records import Policy
-    from iomete.governance.specifications import PolicyKind
     from iomete.settings import GovernanceSettings
 
 

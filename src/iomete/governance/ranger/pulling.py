@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import RangerError
-from iomete.governance.documents import ITEMS, SERVICE, TAG_PREFIX, TAG_SERVICE, Document
+from iomete.governance.documents.document import ITEMS, SERVICE, TAG_PREFIX, TAG_SERVICE, Document
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from iomete.errors import InvalidPolicyError
 from iomete.governance.bundle import ranger_roles, ranger_tags
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALL_ITEMS,
     ALLOW_EXCEPTIONS,
     DENY_EXCEPTIONS,
@@ -26,7 +26,7 @@ from iomete.governance.documents import (
     denies_all_else,
     to_json,
 )
-from iomete.governance.principal_names import ADMIN
+from iomete.governance.principals.names import ADMIN
 from iomete.governance.tables import policies
 
 if TYPE_CHECKING:

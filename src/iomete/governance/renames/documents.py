@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     DENIED,
     DENY_EXCEPTIONS,
     ITEMS,
@@ -16,10 +16,10 @@ from iomete.governance.documents import (
     all_resources,
     denies_all_else,
 )
-from iomete.governance.patterns import has_wildcard, patterns_meet
-from iomete.governance.principal_names import USER_TOKENS
+from iomete.governance.documents.patterns import has_wildcard, patterns_meet
+from iomete.governance.documents.targets import ANY
+from iomete.governance.principals.names import USER_TOKENS
 from iomete.governance.renames.expressions import moved_expression
-from iomete.governance.targets import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

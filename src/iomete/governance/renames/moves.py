@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from iomete.catalog.governed_names import GovernedTable
 from iomete.catalog.moves import move_owners, move_tags
 from iomete.governance import counters
-from iomete.governance.documents import LABELS, SERVICE, Document
+from iomete.governance.documents.document import LABELS, SERVICE, Document
 from iomete.governance.founding import found
 from iomete.governance.policy_records import (
     Change,

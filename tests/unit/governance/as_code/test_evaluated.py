@@ -9,7 +9,7 @@ import pytest
 
 from iomete.governance import Policies
 from iomete.governance.as_code.plan import PolicyPlan
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.known_tables import KnownTables
 from support.governed_world import World
 
 Write = Callable[..., Path]

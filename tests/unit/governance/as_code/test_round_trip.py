@@ -18,10 +18,10 @@ from iomete.errors import AlreadyExistsError, ConfigurationError
 from iomete.governance.as_code import exporting
 from iomete.governance.as_code.declared import fields_of
 from iomete.governance.as_code.files import read_folder
-from iomete.governance.checks import Problems
-from iomete.governance.documents import Document
-from iomete.governance.requests import make_specification
-from iomete.governance.specifications import PolicyKind, to_document
+from iomete.governance.documents.checks import Problems
+from iomete.governance.documents.document import Document
+from iomete.governance.documents.requests import make_specification
+from iomete.governance.documents.specifications import PolicyKind, to_document
 from iomete.store import Store
 from support.governed_world import World
 

@@ -13,7 +13,7 @@ from iomete.governance.answers.audience import Audience
 from iomete.governance.answers.considered_policies import ConsideredPolicies
 from iomete.governance.answers.explanation import ConsideredPolicy, Outcome, by_outcome
 from iomete.governance.answers.reach import AttachedByHand, Reach
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import (
     CompiledPolicy,
     Contents,

@@ -16,7 +16,7 @@ from iomete.governance.answers.differences import changes
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, OTHER_COLUMNS, Sight, sight_of
 from iomete.governance.answers.sights import Sights, SightsOfAll
-from iomete.governance.documents import PolicyType
+from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import Contents, Evaluator, PolicyBook
 from iomete.governance.evaluator.matching import Asked
 from support.evaluator.worlds import (

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from iomete.errors import InvalidPolicyError, IometeError
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALL_ITEMS,
     ALLOW_EXCEPTIONS,
     DENIED,
@@ -31,13 +31,17 @@ from iomete.governance.documents import (
     Document,
     PolicyType,
 )
-from iomete.governance.macros import macro_problem
-from iomete.governance.masks import Mask, check_mask
-from iomete.governance.patterns import tag_pattern_problem
-from iomete.governance.principal_names import USER_TOKENS, PrincipalKind, PrincipalName
-from iomete.governance.requests import MAX_POLICY_NAME_CHARACTERS, PATH_ACTIONS, TABLE_ACTIONS
-from iomete.governance.schedule_rules import Schedule
-from iomete.governance.targets import path_target
+from iomete.governance.documents.macros import macro_problem
+from iomete.governance.documents.masks import Mask, check_mask
+from iomete.governance.documents.patterns import tag_pattern_problem
+from iomete.governance.documents.requests import (
+    MAX_POLICY_NAME_CHARACTERS,
+    PATH_ACTIONS,
+    TABLE_ACTIONS,
+)
+from iomete.governance.documents.schedule_rules import Schedule
+from iomete.governance.documents.targets import path_target
+from iomete.governance.principals.names import USER_TOKENS, PrincipalKind, PrincipalName
 
 _LEVELS = {
     frozenset({"path"}),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iomete.errors import ConfigurationError, StillNeededError
-from iomete.governance.principal_names import EVERYONE, PrincipalKind
+from iomete.governance.principals.names import EVERYONE, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
 
 def check_can_hold(container: PrincipalName, member: PrincipalName) -> None:

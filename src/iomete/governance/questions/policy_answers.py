@@ -24,8 +24,10 @@ from iomete.governance.answers import (
 )
 from iomete.governance.answers.later_changes import later_changes
 from iomete.governance.answers.rights import holders_of_path
-from iomete.governance.asked_policies import AskedPolicies
-from iomete.governance.asked_resources import (
+from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
+from iomete.governance.evaluator.resource_names import table_parts
+from iomete.governance.questions.asked_policies import AskedPolicies
+from iomete.governance.questions.asked_resources import (
     TABLE_PARTS,
     check_action,
     check_column,
@@ -38,22 +40,20 @@ from iomete.governance.asked_resources import (
     refuse_ambiguous,
     table_of,
 )
-from iomete.governance.drafting import StoreDrafting
-from iomete.governance.evaluator import ACTIONS, Evaluator, PolicyBook
-from iomete.governance.evaluator.resource_names import table_parts
-from iomete.governance.event_answers import differences, explained, masks_on, notes_on
-from iomete.governance.known_tables import KnownTables
+from iomete.governance.questions.drafting import StoreDrafting
+from iomete.governance.questions.event_answers import differences, explained, masks_on, notes_on
+from iomete.governance.questions.known_tables import KnownTables
+from iomete.governance.questions.unmet_names import find_unmet
 from iomete.governance.ranger.exchange import RangerExchange
-from iomete.governance.unmet_names import find_unmet
 from iomete.names import as_parts, lower, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from iomete.governance.asked_resources import Name
     from iomete.governance.audit.trail import AuditEvent
-    from iomete.governance.unmet_names import UnmetName
+    from iomete.governance.questions.asked_resources import Name
+    from iomete.governance.questions.unmet_names import UnmetName
 
 
 class PolicyAnswers(RangerExchange):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iomete.governance.asked_resources import TABLE_PARTS, known_table, nearest_container
-from iomete.governance.documents import all_resources
+from iomete.governance.documents.document import all_resources
 from iomete.governance.evaluator.resource_names import full_name_parts, namespace_parts, table_parts
+from iomete.governance.questions.asked_resources import TABLE_PARTS, known_table, nearest_container
 from iomete.names import nearest, quote_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from iomete.governance.checks import Inventory
+    from iomete.governance.documents.checks import Inventory
     from iomete.governance.evaluator import Evaluator
 
 

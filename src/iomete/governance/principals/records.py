@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.errors import PrincipalNotFoundError
-from iomete.governance.principal_names import EVERYONE, PrincipalKind, PrincipalName
+from iomete.governance.principals.names import EVERYONE, PrincipalKind, PrincipalName
 from iomete.governance.tables import attributes, memberships, principals
 from iomete.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iomete.governance.attributes import AttributeValue
+    from iomete.governance.principals.attributes import AttributeValue
 
 _MAX_PARAMETERS = 1000
 """Most values that a statement compares with; databases have a limit of their own."""

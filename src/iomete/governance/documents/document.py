@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from iomete.governance.principal_names import PrincipalKind, PrincipalName, from_names, names_of
+from iomete.governance.principals.names import PrincipalKind, PrincipalName, from_names, names_of
 
 SERVICE = "iomete"
 TAG_SERVICE = "iomete_tag"

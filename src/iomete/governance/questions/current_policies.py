@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from iomete.governance import counters
 from iomete.governance.bundle import build_bundle
 from iomete.governance.evaluator import Contents, Evaluator, PolicyBook
-from iomete.governance.principal_names import PrincipalKind
+from iomete.governance.principals.names import PrincipalKind
 from iomete.governance.tables import memberships, principals
 
 if TYPE_CHECKING:

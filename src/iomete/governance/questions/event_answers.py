@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iomete.access import Verdict
 from iomete.governance.answers.policy_ids import policies_text
-from iomete.governance.asked_resources import PATH_ACTIONS, TABLE_PARTS, as_named
+from iomete.governance.questions.asked_resources import PATH_ACTIONS, TABLE_PARTS, as_named
 from iomete.names import as_parts
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from iomete.governance.answers import Explainer, Explanation
     from iomete.governance.audit.trail import AuditEvent
-    from iomete.governance.checks import Inventory
+    from iomete.governance.documents.checks import Inventory
     from iomete.governance.evaluator import Evaluator, Subject
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from iomete.errors import InvalidPolicyError
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ALLOW_EXCEPTIONS,
     DENIED,
     DENY_EXCEPTIONS,
@@ -31,14 +31,14 @@ from iomete.governance.documents import (
     principals_of,
     row_filter_item,
 )
-from iomete.governance.masks import Mask
-from iomete.governance.targets import ANY, Target, TargetKind
-from iomete.governance.validity import period_of, to_schedule
+from iomete.governance.documents.masks import Mask
+from iomete.governance.documents.targets import ANY, Target, TargetKind
+from iomete.governance.documents.validity import period_of, to_schedule
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from iomete.governance.principal_names import PrincipalName
+    from iomete.governance.principals.names import PrincipalName
 
 SELECT = "select"
 _UNMASKED = Mask(type="MASK_NONE")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from iomete.governance.membership_rules import no_admin_left
-from iomete.governance.principal_names import ADMIN, AUDITOR, PrincipalKind, PrincipalName
+from iomete.governance.principals.membership_rules import no_admin_left
+from iomete.governance.principals.names import ADMIN, AUDITOR, PrincipalKind, PrincipalName
 from iomete.governance.tables import memberships, principals
 
 if TYPE_CHECKING:

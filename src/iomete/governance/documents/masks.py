@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TypeGuard
 
 from iomete.errors import InvalidPolicyError
-from iomete.governance.macros import has_macro, macro_problem
+from iomete.governance.documents.macros import has_macro, macro_problem
 
 
 class MaskKind(StrEnum):

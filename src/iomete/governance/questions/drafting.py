@@ -13,20 +13,20 @@ from iomete.governance.answers.draft_steps import is_among
 from iomete.governance.evaluator import Attachment
 from iomete.governance.policy_records import find_policy, ids_by_name
 from iomete.governance.policy_writer import PolicyWriter
-from iomete.governance.principal_names import parse_of_kind, parse_principals
-from iomete.governance.principal_records import check_exist
+from iomete.governance.principals.names import parse_of_kind, parse_principals
+from iomete.governance.principals.records import check_exist
 from iomete.names import as_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from iomete.governance.administration import Administration
-    from iomete.governance.asked_policies import AskedPolicies
-    from iomete.governance.checks import PolicyChecks
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.checks import PolicyChecks
+    from iomete.governance.documents.document import Document
+    from iomete.governance.documents.specifications import PolicyKind
     from iomete.governance.evaluator import Contents
-    from iomete.governance.principal_names import PrincipalKind, PrincipalName
-    from iomete.governance.specifications import PolicyKind
+    from iomete.governance.principals.names import PrincipalKind, PrincipalName
+    from iomete.governance.questions.asked_policies import AskedPolicies
 
     IsTaken = Callable[[str], bool]
 

@@ -24,7 +24,7 @@ from iomete.names import as_parts, lower, nearest, quote_parts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iomete.governance.checks import Inventory
+    from iomete.governance.documents.checks import Inventory
 
 Name = str | Sequence[str]
 PATH_ACTIONS = ("read", "write")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.errors import StillNeededError
-from iomete.governance.attributes import AttributeValue, check_attributes
-from iomete.governance.memberships import check_admin_left, containers_of
-from iomete.governance.principal_changes import (
+from iomete.governance.principals.attributes import AttributeValue, check_attributes
+from iomete.governance.principals.changes import (
     add,
     check_unused,
     insert_attributes,
     join,
     leave_all,
 )
-from iomete.governance.principal_names import (
+from iomete.governance.principals.memberships import check_admin_left, containers_of
+from iomete.governance.principals.names import (
     ADMIN,
     EVERYONE,
     PrincipalKind,
@@ -27,7 +27,7 @@ from iomete.governance.principal_names import (
     parse_of_kind,
     parse_principals,
 )
-from iomete.governance.principal_records import (
+from iomete.governance.principals.records import (
     Group,
     Role,
     User,

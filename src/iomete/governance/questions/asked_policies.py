@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from iomete.errors import ConfigurationError, PoliciesElsewhereError, PrincipalNotFoundError
 from iomete.governance.answers import Draft
-from iomete.governance.current_policies import CurrentPolicies
 from iomete.governance.evaluator import PolicyBook, Subject
-from iomete.governance.past_policies import PastPolicies, has_history
-from iomete.governance.principal_names import EVERYONE, EVERYONE_WORD, PrincipalKind, PrincipalName
-from iomete.governance.principal_records import check_exist
+from iomete.governance.principals.names import EVERYONE, EVERYONE_WORD, PrincipalKind, PrincipalName
+from iomete.governance.principals.records import check_exist
+from iomete.governance.questions.current_policies import CurrentPolicies
+from iomete.governance.questions.past_policies import PastPolicies, has_history
 
 if TYPE_CHECKING:
     from datetime import datetime

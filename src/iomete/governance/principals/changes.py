@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from iomete.catalog.tables import owners
 from iomete.errors import AlreadyExistsError, StillNeededError
-from iomete.governance.documents import to_json
-from iomete.governance.membership_rules import check_can_hold, check_no_circle
-from iomete.governance.memberships import containers_of
-from iomete.governance.principal_names import PrincipalKind, PrincipalName
+from iomete.governance.documents.document import to_json
+from iomete.governance.principals.membership_rules import check_can_hold, check_no_circle
+from iomete.governance.principals.memberships import containers_of
+from iomete.governance.principals.names import PrincipalKind, PrincipalName
 from iomete.governance.tables import attributes, memberships, policy_principals, principals
 
 if TYPE_CHECKING:
-    from iomete.governance.attributes import AttributeValue
+    from iomete.governance.principals.attributes import AttributeValue
 
 _SHOWN_POLICIES = 5
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from iomete.governance.documents import (
+from iomete.governance.documents.document import (
     ITEMS,
     TAG_SERVICE,
     Document,
@@ -14,12 +14,12 @@ from iomete.governance.documents import (
     Resources,
     all_resources,
 )
-from iomete.governance.patterns import has_wildcard
-from iomete.governance.targets import ANY
+from iomete.governance.documents.patterns import has_wildcard
+from iomete.governance.documents.targets import ANY
 from iomete.names import lower, nearest, quote_parts
 
 if TYPE_CHECKING:
-    from iomete.governance.checks import PolicyChecks, Problems
+    from iomete.governance.documents.checks import PolicyChecks, Problems
 
 _FUTURE = "make it first, or pass future=True"
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.errors import InvalidPolicyError
-from iomete.governance.documents import Document, all_grantees, all_resources
-from iomete.governance.memberships import users_among
+from iomete.governance.documents.document import Document, all_grantees, all_resources
+from iomete.governance.documents.specifications import PolicyKind
+from iomete.governance.documents.targets import resources_meet
+from iomete.governance.documents.validity import period_of
 from iomete.governance.policy_records import Policy, is_on_several, read_policies
-from iomete.governance.principal_names import ASKER, EVERYONE, OWNER, PrincipalName
-from iomete.governance.specifications import PolicyKind
+from iomete.governance.principals.memberships import users_among
+from iomete.governance.principals.names import ASKER, EVERYONE, OWNER, PrincipalName
 from iomete.governance.tables import policies
-from iomete.governance.targets import resources_meet
-from iomete.governance.validity import period_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from iomete.errors import ConfigurationError
 from iomete.governance.answers.effects import EffectKind
 from iomete.governance.answers.policy_ids import FIRST_DRAFTED_ID, id_text
 from iomete.governance.as_code.plan import Effect, PlannedAction
-from iomete.governance.asked_resources import is_path
-from iomete.governance.masks import Mask
+from iomete.governance.documents.masks import Mask
+from iomete.governance.questions.asked_resources import is_path
 from iomete.names import as_parts, quote_parts
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from iomete.governance.answers.effects import Effect as SimulatedEffect
     from iomete.governance.answers.explanation import ShownAs
     from iomete.governance.as_code.plan import PlannedChange
-    from iomete.governance.asked_resources import Name
-    from iomete.governance.policy_answers import PolicyAnswers
+    from iomete.governance.questions.asked_resources import Name
+    from iomete.governance.questions.policy_answers import PolicyAnswers
 
 OF_TABLES = ("select", "insert", "update", "delete")
 """Actions that are asked of tables, one by one."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from iomete.catalog.governed_names import check_nameable
 from iomete.errors import InvalidNameError
-from iomete.governance.principal_names import USER_TOKENS
+from iomete.governance.principals.names import USER_TOKENS
 from iomete.names import as_parts, lower, quote
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from iomete.governance.counters import FIRST_POLICY_ID
-from iomete.governance.documents import TAG_SERVICE
+from iomete.governance.documents.document import TAG_SERVICE
 from iomete.governance.evaluator import PolicyBook
 from iomete.governance.policy_records import Change
 from iomete.governance.tables import policy_history
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from iomete.governance.documents import Document
+    from iomete.governance.documents.document import Document
 
 _KEPT_BOOKS = 8
 _Version = tuple[int, int]

@@ -10,18 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iomete.errors import ConfigurationError, InvalidPolicyError
-from iomete.governance.documents import Priority
-from iomete.governance.macros import macro_problem
-from iomete.governance.masks import is_text, make_mask
-from iomete.governance.patterns import (
+from iomete.governance.documents.document import Priority
+from iomete.governance.documents.macros import macro_problem
+from iomete.governance.documents.masks import is_text, make_mask
+from iomete.governance.documents.patterns import (
     has_wildcard,
     parse_pattern,
     tag_pattern_problem,
     without_tokens,
 )
-from iomete.governance.principal_names import parse_grantees
-from iomete.governance.specifications import SELECT, PolicyKind, Specification
-from iomete.governance.targets import (
+from iomete.governance.documents.specifications import SELECT, PolicyKind, Specification
+from iomete.governance.documents.targets import (
     Target,
     TargetKind,
     column_value,
@@ -29,11 +28,12 @@ from iomete.governance.targets import (
     path_target,
     tag_target,
 )
-from iomete.governance.validity import check_period, parse_moment
+from iomete.governance.documents.validity import check_period, parse_moment
+from iomete.governance.principals.names import parse_grantees
 from iomete.names import nearest
 
 if TYPE_CHECKING:
-    from iomete.governance.checks import Problems
+    from iomete.governance.documents.checks import Problems
 
 TABLE_ACTIONS = (
     "select", "insert", "update", "delete", "create", "drop", "alter", "use", "execute", "all",

@@ -16,7 +16,7 @@ from iomete.catalog.governed_names import (
     governed_namespace,
 )
 from iomete.errors import InvalidNameError, InvalidPolicyError
-from iomete.governance.patterns import (
+from iomete.governance.documents.patterns import (
     fold_pattern,
     has_wildcard,
     parse_pattern,
@@ -24,7 +24,7 @@ from iomete.governance.patterns import (
     without_tokens,
     write_part,
 )
-from iomete.governance.principal_names import ASKER, OWNER
+from iomete.governance.principals.names import ASKER, OWNER
 from iomete.names import SESSION_CATALOG, NamespaceName
 
 if TYPE_CHECKING:
