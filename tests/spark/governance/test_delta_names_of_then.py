@@ -1,4 +1,4 @@
-"""Old versions of Delta tables, as change feeds, clones and histories tell of them: under today's policies."""
+"""Change feeds, clones and histories of Delta tables tell old versions under today's policies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ PROPERTIES = (
 def table(lake: iomete.Lakehouse, session_namespace: str) -> str:
     """A version 1 with a secret in a column and in a field."""
     name = f"{session_namespace}.t"
-    lake.sql(f"CREATE TABLE {name} (id INT, ssn STRING, c STRUCT<ssn: STRING>) USING delta {PROPERTIES}")
+    lake.sql(
+        f"CREATE TABLE {name} (id INT, ssn STRING, c STRUCT<ssn: STRING>) USING delta {PROPERTIES}"
+    )
     lake.sql(f"INSERT INTO {name} VALUES (1, '{SECRET}', named_struct('ssn', '{SECRET}'))")
     return name
 
@@ -115,13 +117,13 @@ def test_where_a_move_is_left_both_names_count(
         f"CREATE TABLE {own}.k SHALLOW CLONE {table}",
         f"DESCRIBE HISTORY {table}",
         f"DESCRIBE DETAIL {table}",
-        f"RESTORE TABLE {table} TO VERSION AS OF 3",
+        f"RESTORE TABLE {table} TO VERSION AS OF 2",
         f"UPDATE {table} SET id = 3 WHERE code = '{SECRET}'",
     ):
         assert "RESTRICTED_WRITE" in refusal(lambda s=statement: reader.sql(s)), statement
 
 
-@pytest.mark.parametrize("limit", [None, 2])
+@pytest.mark.parametrize("limit", [None, 1, 2])
 def test_a_history_tells_nothing_of_a_column_that_was_denied_and_dropped(
     lake: iomete.Lakehouse, table: str, own: str, newcomer: Newcomer, limit: int | None
 ) -> None:
@@ -132,7 +134,8 @@ def test_a_history_tells_nothing_of_a_column_that_was_denied_and_dropped(
     lake.sql(f"ALTER TABLE {table} DROP COLUMN ssn")
     history = f"DESCRIBE HISTORY {table}" + (f" LIMIT {limit}" if limit else "")
     assert "RESTRICTED_WRITE" in refusal(lambda: reader.sql(history))
-    assert [row.operation for row in other.sql(history).collect()][:2] == ["DROP COLUMNS", "DELETE"]
+    shown = [row.operation for row in other.sql(history).collect()]
+    assert shown[:2] == ["DROP COLUMNS", "DELETE"][:limit]
 
 
 def test_who_sees_all_of_a_table_reads_its_old_versions(
@@ -144,7 +147,8 @@ def test_who_sees_all_of_a_table_reads_its_old_versions(
     for feed in FEEDS:
         assert [row.ssn for row in of_version(reader.spark, table, feed)] == [SECRET]
     reader.sql(f"CREATE TABLE {own}.k SHALLOW CLONE {table} VERSION AS OF 1")
-    assert [row.operation for row in reader.sql(f"DESCRIBE HISTORY {table}").collect()][-1:] == ["CREATE TABLE"]
+    history = reader.sql(f"DESCRIBE HISTORY {table}").collect()
+    assert history[-1].operation == "CREATE TABLE"
     assert reader.sql(f"DESCRIBE DETAIL {table}").count() == 1
 
 
@@ -161,8 +165,8 @@ def test_a_stream_of_changes_shows_what_the_table_shows(
     def check() -> None:
         for reader in readers:
             for options in ({}, {"readChangeFeed": "true", "startingVersion": "0"}):
-                rows = streamed(reader.spark, reader.spark.readStream.options(**options).table(table))
-                assert [row[:2] for row in rows] == [(1, None)]
+                stream = reader.spark.readStream.options(**options).table(table)
+                assert [row[:2] for row in streamed(reader.spark, stream)] == [(1, None)]
 
     check()
     lake.sql(f"ALTER TABLE {table} {RENAME}")

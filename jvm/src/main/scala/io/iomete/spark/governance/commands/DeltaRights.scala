@@ -113,7 +113,8 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
     if (!governed.isAdmin) history.table.catalogTable.flatMap(DeltaTargets.named).foreach { name =>
       val newest = history.table.deltaLog.update().version
       val first = DeltaHistoryManager.getEarliestDeltaFile(history.table.deltaLog)
-      val from = history.limit.fold(first)(n => (newest - n + 1).max(first))
+      // The first of them may have changed what there was before it.
+      val from = history.limit.fold(first)(n => (newest - n).max(first))
       BaseTables.since(from, history.table, name) match {
         case Some(told) => needAsItIs(name, told)
         case None       => throw IometeErrors.restrictedWrite(governed.principal, name.fullName)
