@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
 import iomete
 from iomete.errors import QueryError
@@ -69,7 +70,7 @@ RESTRICTED: dict[str, tuple[Callable[[iomete.Lakehouse, str, str], None], list[s
 }
 
 
-def of_version(spark: SparkSession, table: str, feed: str) -> list[object]:
+def of_version(spark: SparkSession, table: str, feed: str) -> list[Row]:
     if feed == "function":
         return spark.sql(f"SELECT * FROM table_changes('{table}', 0, 1)").collect()
     reader = spark.read.option("readChangeFeed", "true").option("startingVersion", 0)
@@ -94,7 +95,7 @@ def test_what_an_old_version_held_is_refused_to_who_does_not_see_it_as_it_is(
     for change in changes:
         lake.sql(f"ALTER TABLE {table} {change}")
     for feed in FEEDS:
-        said = refusal(lambda feed=feed: of_version(reader.spark, table, feed))
+        said = refusal(partial(of_version, reader.spark, table, feed))
         assert "IOMETE_ACCESS_DENIED.METADATA" in said
     clone = f"CREATE TABLE {own}.k SHALLOW CLONE {table} VERSION AS OF 1"
     assert "IOMETE_ACCESS_DENIED.RESTRICTED_WRITE" in refusal(lambda: reader.sql(clone))
@@ -120,7 +121,7 @@ def test_where_a_move_is_left_both_names_count(
         f"RESTORE TABLE {table} TO VERSION AS OF 2",
         f"UPDATE {table} SET id = 3 WHERE code = '{SECRET}'",
     ):
-        assert "RESTRICTED_WRITE" in refusal(lambda s=statement: reader.sql(s)), statement
+        assert "RESTRICTED_WRITE" in refusal(partial(reader.sql, statement)), statement
 
 
 @pytest.mark.parametrize("limit", [None, 1, 2])
