@@ -3,7 +3,7 @@ package io.iomete.spark.governance.commands
 import scala.util.Try
 
 import io.iomete.spark.errors.IometeErrors
-import io.iomete.spark.governance.plan.{RelationName, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, RelationName}
 import io.iomete.spark.governance.{GovernedSession, Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
@@ -41,10 +41,9 @@ final case class CopiedTables(session: SparkSession) extends Rule[LogicalPlan] {
   }
 
   private def requireSeen(governed: GovernedSession, name: RelationName, source: Table): Unit = {
-    val columns = source.columns.toSeq
-    val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
-    val decision = governed.decide(name.table, columns.map(_.name), governed.rights, fields)
-    if (!columns.map(_.name).forall(decision.isVisible)) {
+    val today = BaseTables.asItIs(source, name.table)
+    val decision = governed.decide(name.table, today.columns, governed.rights, today.fields, today.bound)
+    if (!today.columns.forall(decision.isVisible)) {
       throw IometeErrors.accessDenied(governed.principal, "select", name.table.fullName)
     }
   }

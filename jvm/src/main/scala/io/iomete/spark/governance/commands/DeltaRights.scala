@@ -4,11 +4,12 @@ import io.delta.tables.execution.VacuumTableCommand
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.TableResource
-import io.iomete.spark.governance.plan.{DeltaTargets, ReachedFiles, Refusals, Source, StructFields}
+import io.iomete.spark.governance.plan.{BaseTable, BaseTables, DeltaTargets, ReachedFiles, Refusals, Source}
 import org.apache.spark.sql.catalyst.analysis.ResolvedTable
 import org.apache.spark.sql.catalyst.catalog.{CatalogTable, CatalogTableType}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.delta.DeltaHistoryManager
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.delta.commands._
 
@@ -45,7 +46,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
     case vacuum: VacuumTableCommand               => checkVacuum(vacuum)
     case truncate: TruncateDeltaTableCommand      => needTable(truncate.child, Seq("delete"), truncate)
     case detail: DescribeDeltaDetailCommand       => needTable(detail.child, Nil, detail)
-    case history: DescribeDeltaHistoryCommand     => needTable(history.table, Nil)
+    case history: DescribeDeltaHistoryCommand     => checkHistory(history)
     case convert: ConvertToDeltaCommand           => checkConvert(convert)
     case set: AlterTableSetPropertiesDeltaCommand =>
       set.configuration.foreach { case (key, value) => needProperty(key, value) }
@@ -74,7 +75,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
   private def needRows(target: LogicalPlan, actions: Seq[String], command: LogicalPlan): Unit =
     Source.of(target.collectLeaves().head) match {
       case source: Source.OfTable =>
-        needAsItIs(source.table, source.names, source.fields)
+        needAsItIs(source.table, BaseTable(source.names, source.fields, source.bound))
         actions.foreach(need(_, source.table))
       case Source.OfPaths(paths) => paths.foreach(needPlace)
       case _                     => refuse(command.nodeName)
@@ -89,22 +90,35 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
   private def needTable(table: DeltaTableV2, actions: Seq[String]): Unit =
     table.catalogTable.flatMap(DeltaTargets.named) match {
       case Some(name) =>
-        val columns = table.columns.toSeq
-        val fields = columns.flatMap(c => StructFields.of(c.name, c.dataType))
-        needAsItIs(name, columns.map(_.name), fields)
+        needAsItIs(name, BaseTables.asItIs(table, name))
         actions.foreach(need(_, name))
       case None =>
         val path = table.path.toString
         if (actions.isEmpty) needPath("read", path) else needPlace(path)
     }
 
-  private def needAsItIs(table: TableResource, columns: Seq[String], fields: Seq[String]): Unit = {
-    val decision = governed.decide(table, columns, governed.rights, fields)
+  private def needAsItIs(table: TableResource, base: BaseTable): Unit = {
+    val decision = governed.decide(table, base.columns, governed.rights, base.fields, base.bound)
     if (!decision.isReadable || decision.broken.isDefined) {
       throw Refusals.of(governed, table, governed.rights, decision)
     }
-    if (!decision.isPlain(columns)) {
+    if (!decision.isPlain(base.columns)) {
       throw IometeErrors.restrictedWrite(governed.principal, table.fullName)
+    }
+  }
+
+  /** What commits tell speaks of the columns that there were then, by conditions of DELETE and UPDATE. */
+  private def checkHistory(history: DescribeDeltaHistoryCommand): Unit = {
+    needTable(history.table, Nil)
+    if (!governed.isAdmin) history.table.catalogTable.flatMap(DeltaTargets.named).foreach { name =>
+      val newest = history.table.deltaLog.update().version
+      val first = DeltaHistoryManager.getEarliestDeltaFile(history.table.deltaLog)
+      // The first of them may have changed what there was before it.
+      val from = history.limit.fold(first)(n => (newest - n).max(first))
+      BaseTables.since(from, history.table, name) match {
+        case Some(told) => needAsItIs(name, told)
+        case None       => throw IometeErrors.restrictedWrite(governed.principal, name.fullName)
+      }
     }
   }
 
@@ -140,8 +154,10 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
     case delta: CloneDeltaSource =>
       delta.catalogTable.flatMap(DeltaTargets.named) match {
         case Some(name) =>
-          val fields = delta.schema.fields.toSeq.flatMap(f => StructFields.of(f.name, f.dataType))
-          needAsItIs(name, delta.schema.fieldNames.toSeq, fields)
+          delta.snapshot match {
+            case Some(version) => needAsItIs(name, BaseTables.ofVersion(version, name))
+            case None          => refuse("CLONE")
+          }
         case None =>
           needPath("read", delta.dataPath.toString)
           new ReachedFiles(governed).require(delta.dataPath, delta.allFiles.collect().toSeq, governed.rights)

@@ -13,6 +13,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.streaming.StreamingRelationV2
 import org.apache.spark.sql.catalyst.trees.TreePattern.PLAN_EXPRESSION
+import org.apache.spark.sql.delta.Snapshot
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 import org.apache.spark.sql.execution.datasources.v2._
@@ -375,6 +376,20 @@ private[governance] object BaseTables {
         BaseTable(columns, fields, bound)
       case other => asItIs(other, bound)
     }
+  }
+
+  /** What a version of a Delta table holds. */
+  def ofVersion(version: Snapshot, name: TableResource): BaseTable = {
+    val bound = Bound.of(name, TableIdentity.of(version))
+    val names = DeltaColumns.namesToday(version, bound)
+    val columns = version.schema.fields.toSeq.map(f => names.of(f.name, f.dataType))
+    BaseTable(columns.map(_._1), columns.flatMap { case (column, of) => StructFields.of(column, of) }, bound)
+  }
+
+  /** What a Delta table has held since a version; None where that can't be told any more. */
+  def since(version: Long, table: DeltaTableV2, name: TableResource): Option[BaseTable] = {
+    val bound = Bound.of(name, TableIdentity.of(table))
+    DeltaColumns.since(version, table, bound).map { case (columns, fields) => BaseTable(columns, fields, bound) }
   }
 
   /** The columns that it has now. */

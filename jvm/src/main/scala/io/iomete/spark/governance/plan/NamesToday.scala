@@ -1,14 +1,17 @@
 package io.iomete.spark.governance.plan
 
 import scala.jdk.CollectionConverters._
+import scala.util.Try
 
-import io.iomete.spark.governance.renames.Bound
+import io.iomete.spark.governance.renames.{Bound, ChangesVersion}
 import org.apache.iceberg.Schema
 import org.apache.iceberg.spark.SparkSchemaUtil
 import org.apache.iceberg.spark.source.SparkTable
 import org.apache.iceberg.types.{Type, Types}
-import org.apache.spark.sql.delta.DeltaColumnMapping
+import org.apache.spark.sql.delta.{DeltaColumnMapping, Snapshot}
+import org.apache.spark.sql.delta.actions.Metadata
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
+import org.apache.spark.sql.delta.commands.cdc.CDCReader.DeltaCDFRelation
 import org.apache.spark.sql.delta.files.{TahoeFileIndex, TahoeLogFileIndex}
 import org.apache.spark.sql.execution.datasources.HadoopFsRelation
 import org.apache.spark.sql.sources.BaseRelation
@@ -111,6 +114,28 @@ object DeltaColumns {
     namesToday(table.initialSnapshot.schema, newest.schema, bound)
   }
 
+  /** Of a version that something is made of. */
+  def namesToday(version: Snapshot, bound: Bound): NamesToday =
+    namesToday(version.schema, version.deltaLog.update().schema, bound)
+
+  /** All columns that the table has had since a version, with the paths of their fields.
+    *
+    * None where the log doesn't tell any more what they were.
+    */
+  def since(version: Long, table: DeltaTableV2, bound: Bound): Option[(Seq[String], Seq[String])] = Try {
+    val log = table.deltaLog
+    val today = log.update().schema
+    val later = log.getChanges(version, table.catalogTable).flatMap(_._2).collect { case m: Metadata => m.schema }
+    val columns = (later.toSeq :+ log.getSnapshotAt(version, catalogTableOpt = table.catalogTable).schema :+ today)
+      .distinct
+      .flatMap { schema =>
+        val names = namesToday(schema, today, bound)
+        schema.fields.toSeq.map(f => names.of(f.name, f.dataType))
+      }
+    val fields = columns.flatMap { case (name, dataType) => StructFields.of(name, dataType) }
+    (columns.map(_._1).distinct, fields.distinct)
+  }.toOption
+
   def namesToday(relation: BaseRelation, bound: Bound): NamesToday = relation match {
     case files: HadoopFsRelation =>
       files.location match {
@@ -120,7 +145,8 @@ object DeltaColumns {
           namesToday(index.schema, index.deltaLog.unsafeVolatileSnapshot.schema, bound)
         case _ => NamesToday.same
       }
-    case _ => NamesToday.same
+    case changes: DeltaCDFRelation => namesToday(ChangesVersion.of(changes), bound)
+    case _                         => NamesToday.same
   }
 
   private def namesToday(shown: StructType, today: StructType, bound: Bound): NamesToday =

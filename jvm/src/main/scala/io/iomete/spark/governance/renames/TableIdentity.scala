@@ -10,6 +10,7 @@ import org.apache.iceberg.types.{Type, Types}
 import org.apache.spark.sql.connector.catalog.Table
 import org.apache.spark.sql.delta.{DeltaColumnMapping, DeltaLog, Snapshot}
 import org.apache.spark.sql.delta.catalog.DeltaTableV2
+import org.apache.spark.sql.delta.commands.cdc.CDCReader.DeltaCDFRelation
 import org.apache.spark.sql.delta.files.TahoeFileIndex
 import org.apache.spark.sql.execution.datasources.HadoopFsRelation
 import org.apache.spark.sql.sources.BaseRelation
@@ -49,8 +50,12 @@ object TableIdentity {
         case index: TahoeFileIndex => ofDelta(index.deltaLog, index.deltaLog.unsafeVolatileSnapshot)
         case _                     => None
       }
-    case _ => None
+    case changes: DeltaCDFRelation => of(ChangesVersion.of(changes))
+    case _                         => None
   }
+
+  /** The identity of the table that something is a version of. */
+  def of(version: Snapshot): Option[TableIdentity] = ofDelta(version.deltaLog, version.deltaLog.update())
 
   private def ofIceberg(table: org.apache.iceberg.Table): Option[TableIdentity] =
     Try(table.uuid).toOption.filter(_ != null).map { uuid =>
@@ -97,4 +102,11 @@ object TableIdentity {
     case ArrayType(element, _) => deltaInside(element, physical, path)
     case _                     => Nil
   }
+}
+
+/** The version whose columns a change feed shows; its own schema has lost their physical names. */
+private[governance] object ChangesVersion {
+  private val version = classOf[DeltaCDFRelation].getMethod("snapshotForBatchSchema")
+
+  def of(changes: DeltaCDFRelation): Snapshot = version.invoke(changes).asInstanceOf[Snapshot]
 }
