@@ -175,3 +175,18 @@ def test_a_stream_of_changes_shows_what_the_table_shows(
         key = "spark.databricks.delta.streaming.unsafeReadOnIncompatibleColumnMappingSchemaChanges"
         reader.sql(f"SET {key}.enabled=true")
     check()
+
+
+def test_a_table_is_made_like_one_whose_columns_are_all_seen(
+    lake: iomete.Lakehouse, table: str, own: str, newcomer: Newcomer
+) -> None:
+    name, plain = newcomer(), newcomer()
+    reader, other = granted(lake, table, own, name), granted(lake, table, own, plain)
+    deny(lake, table, name)
+    lake.sql(f"ALTER TABLE {table} {RENAME}")
+    like = f"CREATE TABLE {own}.l LIKE {table}".replace("spark_catalog.", "")
+    for who in (reader, other):
+        who.sql("USE spark_catalog")
+    assert "IOMETE_ACCESS_DENIED" in refusal(lambda: reader.sql(like))
+    other.sql(like)
+    assert other.sql(f"SELECT * FROM {own}.l").columns == ["id", "code", "c"]
