@@ -281,6 +281,24 @@ object IometeErrors {
       "the session has changed a setting that expressions of policies and views go by"
     )
 
+  def settingChangesCache(what: String, key: String): Refused =
+    refused(
+      "IOMETE_SETTING_CHANGES_CACHE",
+      Map("what" -> what, "key" -> printable(key)),
+      "cache",
+      what,
+      "the session has changed a setting that cached data hangs on"
+    )
+
+  def timeCached(what: String): Refused =
+    refused(
+      "IOMETE_TIME_CACHED",
+      Map("what" -> what),
+      "cache",
+      what,
+      "policies or views ask for the time"
+    )
+
   def settingRefused(principal: String, key: String): Refused =
     refused(
       "IOMETE_SETTING_REFUSED",

@@ -25,6 +25,12 @@ private[governance] final class CacheEntries(session: ClassicSession) {
   def uncache(table: LogicalPlan): Unit =
     if (manager.lookupCachedData(session, table).exists(isOwn)) manager.uncacheQuery(session, table, false)
 
+  /** Forgets, for everybody, what `test` is true of. */
+  def forget(test: CachedData => Boolean): Unit = {
+    val plans = CacheEntries.all(manager).filter(test).map(_.plan)
+    if (plans.nonEmpty) CacheEntries.uncache(manager, session, plan => plans.exists(_ eq plan))
+  }
+
   private def isOwn(entry: CachedData): Boolean = {
     val plan = entry.cachedRepresentation.cacheBuilder.cachedPlan
     // After a change to a table it was filled anew in the session of who has changed it.
@@ -37,12 +43,21 @@ private[governance] final class CacheEntries(session: ClassicSession) {
 private object CacheEntries {
 
   /** By reflection: Spark's cache tells what is in it only to who has the plan. */
-  private val entries = {
-    val method = classOf[CacheManager].getDeclaredMethods
-      .find(m => m.getName == "cachedData" && m.getParameterCount == 0)
+  private val entries = method("cachedData", 0)
+
+  private val uncacheByCondition = method("uncacheByCondition", 4)
+
+  private def method(name: String, parameters: Int) = {
+    val found = classOf[CacheManager].getDeclaredMethods
+      .find(m => m.getName == name && m.getParameterCount == parameters)
       .getOrElse(throw new IllegalStateException("Spark's CacheManager is not as it was in 4.1.3"))
-    method.setAccessible(true)
-    method
+    found.setAccessible(true)
+    found
+  }
+
+  /** Not what is made of it: that is filled anew. */
+  private def uncache(manager: CacheManager, session: ClassicSession, test: LogicalPlan => Boolean): Unit = {
+    val _ = uncacheByCondition.invoke(manager, session, test, Boolean.box(false), Boolean.box(false))
   }
 
   def all(manager: CacheManager): Seq[CachedData] =

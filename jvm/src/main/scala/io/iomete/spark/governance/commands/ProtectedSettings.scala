@@ -8,6 +8,7 @@ import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{GovernedSession, Governing}
 import io.iomete.spark.identity.PrincipalBinding
 import org.apache.iceberg.spark.{SparkCatalog, SparkRewriteTableCatalog}
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
 import org.apache.spark.sql.iomete.SparkInternals
 import org.apache.spark.sql.internal.SQLConf
@@ -23,18 +24,61 @@ object ProtectedSettings {
   private val hidden =
     Seq("spark.sql.catalog.", "spark.hadoop.", "fs.", "spark.sql.extensions", "spark.iomete.")
 
-  /** What expressions ask a session for when they run, long after they were written; and readers of files,
-    * when they find out the values that expressions get.
+  /** What expressions ask a session for when they run, long after they were written; and readers of files
+    * and tables, when they find out the values that expressions get, and of which version.
     */
   private val ofResults = Seq(
-    "spark.sql.columnNameOfCorruptRecord",
-    "spark.sql.mapKeyDedupPolicy",
-    "spark.sql.parquet.datetimeRebaseModeInRead",
-    "spark.sql.parquet.int96RebaseModeInRead"
-  ) ++ Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu").map(part => s"spark.sql.$part.")
+    "caseSensitive",
+    "charAsVarchar",
+    "chunkBase64String.",
+    "columnNameOfCorruptRecord",
+    "defaultColumn.",
+    "files.ignore",
+    "files.supportSecondOffsetFormat",
+    "mapKeyDedupPolicy",
+    "mapZipWithUsesJavaCollections",
+    "optimizer.decorrelate",
+    "optimizer.metadataOnly",
+    "optimizer.scalarSubquery",
+    "optimizer.wrapExistsInAggregateFunction",
+    "preserveCharVarcharTypeInfo",
+    "readSideCharPadding",
+    "sources.validatePartitionColumns",
+    "variant."
+  ).map("spark.sql." + _) ++
+    Seq("legacy", "json", "jsonGenerator", "csv", "xml", "avro", "icu", "parquet", "orc").map(of => s"spark.sql.$of.") ++
+    Seq("changeDataFeed.", "checkLatestSchemaOnRead", "columnMapping.", "deletionVectors.", "failOnPartitionValue",
+      "normalizePartitionValuesOnRead", "skipRedirectFeature", "stalenessLimit", "streaming.unsafe")
+      .map("spark.databricks.delta." + _) :+ "spark.wap."
 
-  /** Of those, what only parsers ask for: views and policies are parsed with settings of their own. */
-  private val ofParsers = Set("spark.sql.legacy.setopsPrecedence.enabled")
+  /** Of those, what only parsers ask for: views and policies are parsed with settings of their own; and what
+    * changes how fast a file is read, or how one is written.
+    */
+  private val sameResults = Seq(
+    "legacy.setopsPrecedence.enabled",
+    "orc.columnar",
+    "orc.compression.",
+    "orc.enable",
+    "orc.filterPushdown",
+    "parquet.columnar",
+    "parquet.compression.",
+    "parquet.datetimeRebaseModeInWrite",
+    "parquet.enableNestedColumnVectorizedReader",
+    "parquet.enableVectorizedReader",
+    "parquet.fieldId.read.enabled", // Delta sets it in each session
+    "parquet.fieldId.write.",
+    "parquet.filterPushdown",
+    "parquet.int96RebaseModeInWrite",
+    "parquet.output",
+    "parquet.pushdown.",
+    "parquet.variant.annotateLogicalType.",
+    "parquet.writeLegacyFormat",
+    "variant.inferShreddingSchema",
+    "variant.shredding.",
+    "variant.writeShredding."
+  ).map("spark.sql." + _)
+
+  private val timeZone = "spark.sql.session.timeZone"
 
   /** Where settings of queries are. Spark hands all of them on to Hadoop, whose own, with other
     * beginnings, name classes, places and credentials.
@@ -125,18 +169,40 @@ object ProtectedSettings {
     *
     * Raises: IOMETE_SETTING_CHANGES_RESULTS.
     */
-  def requireSameResults(governed: GovernedSession, what: => String): Unit = if (!governed.isAdmin) {
-    val session = governed.session.asInstanceOf[ClassicSession]
+  def requireSameResults(governed: GovernedSession, what: => String, isInZone: Boolean = false): Unit =
+    if (!governed.isAdmin) {
+      changedOfResults(governed.session, isInZone).foreach { key =>
+        throw IometeErrors.settingChangesResults(what, key)
+      }
+    }
+
+  /** A setting with which the session reads something else than the Spark application would.
+    *
+    * @param isInZone
+    *   whether what is read has timestamps that are of the session's time zone
+    */
+  def changedOfResults(of: SparkSession, isInZone: Boolean): Option[String] = {
+    val session = of.asInstanceOf[ClassicSession]
     val started = SparkInternals.startedWith(session)
     val now = session.sessionState.conf.getAllConfs
     val ofTasks = SparkInternals.localProperties(session)
-    val other = (now.keysIterator ++ started.keysIterator ++ ofTasks.keysIterator).filter(isOfResults).find { key =>
-      now.get(key) != started.get(key) || ofTasks.get(key).exists(value => !started.get(key).contains(value))
-    }
-    other.foreach(key => throw IometeErrors.settingChangesResults(what, key))
+    (now.keysIterator ++ started.keysIterator ++ ofTasks.keysIterator)
+      .filter(key => isOfResults(key) || isInZone && key == timeZone)
+      .find { key =>
+        val expected = started.get(key)
+        !isSame(key, now.get(key), expected) ||
+        ofTasks.get(key).exists(value => !isSame(key, Some(value), expected))
+      }
   }
 
-  private def isOfResults(key: String): Boolean = ofResults.exists(key.startsWith) && !ofParsers(key)
+  private def isSame(key: String, value: Option[String], expected: Option[String]): Boolean =
+    value == expected || {
+      lazy val default = Try(new SQLConf().getConfString(key)).toOption
+      value.orElse(default) == expected.orElse(default)
+    }
+
+  private def isOfResults(key: String): Boolean =
+    ofResults.exists(key.startsWith) && !sameResults.exists(key.startsWith)
 
   private def changed(bound: Map[String, String], now: Map[String, String]): Option[String] =
     now.collectFirst {

@@ -19,6 +19,7 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = Governing.of(session).fold(plan) { governed =>
     val audit = new ReadAudit(governed)
+    CachedReads.forgetUnusual(session)
     audit.refusals {
       if (isLookedUp(plan, governed)) plan
       else AnalysisHelper.allowInvokingTransformsInAnalyzer {
@@ -27,6 +28,7 @@ final case class GovernPlan(session: SparkSession) extends Rule[LogicalPlan] {
         val reads = new GovernReads(governed)
         val done = reads(judged)
         val found = reads.found(judged)
+        if (!found.isEmpty) CachedReads.requireUsual(governed, done, found)
         found.isWithheld = WithheldPlan.isNeeded(governed, judged, found)
         // A command runs once, right after this; a query each time that its rows are asked for.
         if (Commands.isCommand(done)) {

@@ -34,6 +34,8 @@ final class GovernReads(governed: GovernedSession) {
   private var before: Option[QueryReads] = None
   private var lostNotNull = false
   private var expressed: Option[String] = None
+  private var isExpressedInZone = false
+  private var isInZone = false
   private val epoch = governed.engine.epoch // before any decision: a change meanwhile is one after it
 
   def apply(plan: LogicalPlan): LogicalPlan = {
@@ -56,6 +58,8 @@ final class GovernReads(governed: GovernedSession) {
     }
     val now = new QueryReads(reads.toSeq, paths.distinct.toSeq, epoch, names)
     now.expressed = expressed
+    now.isExpressedInZone = isExpressedInZone
+    now.isInZone = isInZone
     before.fold(now)(_ ++ now)
   }
 
@@ -176,6 +180,7 @@ final class GovernReads(governed: GovernedSession) {
       val options = new ReaderOptions(governed)
       options.checkColumns(leaf, source.names, decision)
       know(table, columns)
+      if (InZone.is(leaf)) goByZone(table.fullName, decision.isExpressed || rights.views.nonEmpty)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
         throw IometeErrors.policiesChanged(governed.principal, table.fullName)
       }
@@ -187,6 +192,7 @@ final class GovernReads(governed: GovernedSession) {
       }
     case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
+      if (InZone.is(leaf)) goByZone(locations.mkString(", "), rights.views.nonEmpty)
       new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach(governed.requirePath("read", _, rights))
       val reached = new ReachedFiles(governed)
@@ -235,6 +241,15 @@ final class GovernReads(governed: GovernedSession) {
     expressed = Some(table.fullName)
   }
 
+  private def goByZone(what: String, isExpressed: Boolean): Unit = {
+    isInZone = true
+    if (isExpressed && !isExpressedInZone) {
+      ProtectedSettings.requireSameResults(governed, what, isInZone = true)
+      isExpressedInZone = true
+      expressed = expressed.orElse(Some(what))
+    }
+  }
+
   private def isUntouched(
       decision: CombinedDecision,
       columns: Seq[(Attribute, Option[String])]
@@ -246,17 +261,19 @@ final class GovernReads(governed: GovernedSession) {
       decision: CombinedDecision
   ): LogicalPlan = {
     // What is shown as it is keeps its id: of hundreds of aliases, each rule of Spark's would ask.
+    val chars = if (decision.isExpressed) CharColumns.of(leaf) else CharColumns.none
+    val isAsItIs = source.types.isEmpty && !source.columns.exists { case (a, _) => chars.has(a) }
     val renewed = source.columns.map { case (a, name) =>
-      val isSame = source.types.isEmpty && name.exists(decision.isShownAsItIs)
+      val isSame = isAsItIs && name.exists(decision.isShownAsItIs)
       (a, if (isSame) a else a.newInstance(), name)
     }
     val read = Relations.withOutput(leaf, renewed.map { case (a, below, _) => a -> below })
-    if (source.types.isEmpty) {
+    if (isAsItIs) {
       restricted(read, source.table, renewed, decision)
     } else {
-      // Policies see an old version with the names that its fields have today.
+      // Policies see an old version with the names that its fields have today, and CHAR as any query does.
       val today = renewed.map { case (a, below, _) =>
-        source.types.get(a.exprId).fold[NamedExpression](below)(t => Alias(Cast(below, t), a.name)())
+        source.types.get(a.exprId).fold(chars.padded(below))(t => Alias(Cast(below, t), a.name)())
       }
       val columns = renewed.zip(today).map { case ((a, _, name), below) => (a, below.toAttribute, name) }
       restricted(Project(today, read), source.table, columns, decision)
@@ -286,6 +303,7 @@ final class GovernReads(governed: GovernedSession) {
     }
     val filtered = restriction.predicate.fold(raw)(Filter(_, raw))
     val view = Project(projected.map(_.asInstanceOf[NamedExpression]), filtered)
+    if (Seq(view, filtered).exists(_.expressions.exists(InZone.isLookedUpIn))) goByZone(table.fullName, isExpressed = true)
     if (decision.isRestricted) PolicyBarrier(view, Proof.of(table, Some(decision.asker))) else view
   }
 

@@ -56,17 +56,21 @@ final case class GovernedExec(
 
   override def stringArgs: Iterator[Any] = Iterator.single(principal)
 
+  @transient private lazy val cached = CachedReads.in(recorded)
+
   /** Whoever needs a cache filled has a gate of their own, above: Spark found their plan equal to the
     * one that fills it after both were governed, and what that one's author may do by now is nothing
     * to them.
     */
   private def pass(): Unit =
-    if (!reads.fillsCache && (isOutermost || !reads.isLifted)) {
+    if (reads.fillsCache) CachedReads.requireUsual(this)
+    else if (isOutermost || !reads.isLifted) {
       Governing.of(session).foreach { governed =>
         val audit = new ReadAudit(governed)
         audit.refusals {
           ProtectedSettings.requireUnchanged(governed) // it may have been planned under others
-          reads.expressed.foreach(ProtectedSettings.requireSameResults(governed, _))
+          reads.expressed.foreach(ProtectedSettings.requireSameResults(governed, _, reads.isExpressedInZone))
+          CachedReads.requireFilled(session, cached)
           Revocation.check(governed, reads)
         }
         audit.record(reads)

@@ -1,6 +1,7 @@
 package io.iomete.spark.governance.plan
 
 import java.security.SecureRandom
+import java.util.ArrayList
 
 import io.iomete.spark.governance.decisions.{ReadDecision, TableResource}
 import io.iomete.spark.governance.masks.MaskedColumn
@@ -20,6 +21,30 @@ import org.apache.spark.sql.execution.SparkPlan
 final case class PolicyBarrier(child: LogicalPlan, proof: Proof) extends UnaryNode {
   override def output: Seq[Attribute] = child.output
   override def maxRows: Option[Long] = child.maxRows
+  // Spark puts what is true of one side of a join on the other, where a filter's constants would be seen.
+  override protected lazy val validConstraints: ExpressionSet =
+    child.constraints.filter(_.isInstanceOf[IsNotNull])
+
+  /** Errors of the optimiser print the plan that they are about. */
+  override def generateTreeString(
+      depth: Int,
+      lastChildren: ArrayList[Boolean],
+      append: String => Unit,
+      verbose: Boolean,
+      prefix: String,
+      addSuffix: Boolean,
+      maxFields: Int,
+      printNodeId: Boolean,
+      printOutputColumns: Boolean,
+      indent: Int
+  ): Unit =
+    if (WithheldPlan.isForAdministrator) {
+      super.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
+        printNodeId, printOutputColumns, indent)
+    } else {
+      WithheldPlan.write(output, depth, lastChildren, append, indent)
+    }
+
   override protected def withNewChildInternal(newChild: LogicalPlan): LogicalPlan =
     copy(child = newChild)
 }

@@ -103,7 +103,9 @@ final class PolicyExpressions(session: ClassicSession, engine: PolicyEngine) {
       // Those of a function's body or a view's, which Spark may be analysing, aren't the policy's.
       asItself {
         val parsed = session.sessionState.sqlParser.parseExpression(key.text)
-        val rows = LocalRelation(columns.map(c => AttributeReference(c.name, c.dataType, c.nullable)()))
+        val rows = LocalRelation(columns.map { c =>
+          AttributeReference(c.name, c.dataType, c.nullable, CharColumns.metadata(c))()
+        })
         val table = SubqueryAlias(key.table.table, rows)
         val done = resolved(key.kind.over(parsed, table), key)
         val expression = withoutUsers(key.kind.in(done), key)
@@ -254,8 +256,8 @@ object PolicyExpressions {
     }
   }
 
-  private def shape(column: Attribute): (String, DataType, Boolean) =
-    (column.name, column.dataType, column.nullable)
+  private def shape(column: Attribute): (String, DataType, Boolean, Metadata) =
+    (column.name, column.dataType, column.nullable, CharColumns.metadata(column))
 
   private sealed trait Kind {
     def over(parsed: Expression, table: LogicalPlan): LogicalPlan
@@ -278,7 +280,7 @@ object PolicyExpressions {
       kind: Kind,
       text: String,
       table: TableResource,
-      columns: Seq[(String, DataType, Boolean)],
+      columns: Seq[(String, DataType, Boolean, Metadata)],
       principal: String,
       attributes: Map[String, Any]
   )

@@ -46,6 +46,12 @@ final class QueryReads(
   /** A view, or a table whose policies are expressions, if it reads any: settings count for those. */
   @volatile var expressed: Option[String] = None
 
+  /** Whether those go by timestamps that are of the session's time zone. */
+  @volatile var isExpressedInZone: Boolean = false
+
+  /** Whether any of it has such timestamps. */
+  @volatile var isInZone: Boolean = false
+
   /** Who asks for it; None where it reads no table. */
   def asker: Option[String] = tables.map(_.rights.asker).distinct match {
     case Seq(one) => Some(one)
@@ -66,6 +72,8 @@ final class QueryReads(
       )
       both.isWithheld = isWithheld || other.isWithheld
       both.expressed = expressed.orElse(other.expressed)
+      both.isExpressedInZone = isExpressedInZone || other.isExpressedInZone
+      both.isInZone = isInZone || other.isInZone
       both
     }
 }

@@ -3,8 +3,9 @@ package io.iomete.spark.governance.plan
 import java.util.ArrayList
 import java.util.stream.Stream
 
-import io.iomete.spark.governance.GovernedSession
+import io.iomete.spark.governance.{GovernedSession, Governing}
 import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, SortOrder}
 import org.apache.spark.sql.catalyst.plans.QueryPlan
@@ -35,8 +36,7 @@ trait WithheldPlan[P <: QueryPlan[P]] extends QueryPlan[P] { this: P =>
       indent: Int
   ): Unit =
     if (isWithheld) {
-      WithheldPlan.branches(depth, lastChildren, indent).foreach(append)
-      append(s"${WithheldPlan.text} [${output.map(_.name).mkString(", ")}]\n")
+      WithheldPlan.write(output, depth, lastChildren, append, indent)
     } else {
       super.generateTreeString(depth, lastChildren, append, verbose, prefix, addSuffix, maxFields,
         printNodeId, printOutputColumns, indent)
@@ -73,6 +73,21 @@ object WithheldPlan {
       case _: ExpandedView => true
       case _               => false
     }) || node.subqueries.exists(isOverView)
+  }
+
+  /** Whether who has the plan printed may see all of it. */
+  def isForAdministrator: Boolean = SparkSession.getActiveSession.flatMap(Governing.of).exists(_.isAdmin)
+
+  /** What stands in a tree in the place of a node and of what is below it. */
+  def write(
+      output: Seq[Attribute],
+      depth: Int,
+      lastChildren: ArrayList[Boolean],
+      append: String => Unit,
+      indent: Int
+  ): Unit = {
+    branches(depth, lastChildren, indent).foreach(append)
+    append(s"$text [${output.map(_.name).mkString(", ")}]\n")
   }
 
   /** The lines of a tree to the left of a node, as Spark draws them. */
