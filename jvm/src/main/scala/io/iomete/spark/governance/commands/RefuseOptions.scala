@@ -37,7 +37,7 @@ object RefuseOptions {
   /** Options by which a format reads another file than the one that it is asked for. */
   private val otherFiles = Set("avroschemaurl", "rowvalidationxsdpath")
 
-  private[commands] def isUnsafe(key: String): Boolean = {
+  private[governance] def isUnsafe(key: String): Boolean = {
     val name = key.toLowerCase(Locale.ROOT)
     ofHadoop.exists(name.startsWith) || otherFiles(name)
   }

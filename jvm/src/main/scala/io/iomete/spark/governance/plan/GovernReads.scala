@@ -26,6 +26,7 @@ import org.apache.spark.sql.types.DataType
   * subqueries and lateral joins included.
   */
 final class GovernReads(governed: GovernedSession) {
+  private val stored = new StoredOptions(governed)
   private val reads = mutable.ArrayBuffer.empty[TableRead]
   private val paths = mutable.ArrayBuffer.empty[String]
   private val guarded = mutable.HashSet.empty[TableResource]
@@ -173,6 +174,7 @@ final class GovernReads(governed: GovernedSession) {
       val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
       val options = new ReaderOptions(governed)
       options.checkColumns(leaf, source.names, decision)
+      stored.check(leaf)
       know(table, columns)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
         throw IometeErrors.policiesChanged(governed.principal, table.fullName)
@@ -183,7 +185,9 @@ final class GovernReads(governed: GovernedSession) {
         val read = if (FileNames.mayBeShown(reads.last, governed)) leaf else UnlistedFiles.in(leaf)
         if (isUntouched(decision, columns)) read else governTable(options.settled(read), source, decision)
       }
-    case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
+    case Source.OfMetadata(table, part) =>
+      stored.check(leaf)
+      governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
       new ReaderOptions(governed).checkFiles(leaf)
       locations.foreach(governed.requirePath("read", _, rights))
