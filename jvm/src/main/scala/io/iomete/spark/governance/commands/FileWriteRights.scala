@@ -17,7 +17,7 @@ import org.apache.spark.sql.execution.datasources._
 
 /** What Spark's own commands on files need: tables of the session catalog, and paths. */
 private[commands] final class FileWriteRights(governed: GovernedSession, rights: Rights) {
-  import rights.{named, need, needOptions, needPath, needPlace, needPlain, needProperty, needProvider, refuse, stored}
+  import rights.{named, need, needOptions, needOptionsOfFiles, needPath, needPlace, needPlain, needProperty, needProvider, refuse, stored}
 
   /** Whether `command` is one of these, and then may run. Raises: IOMETE_ACCESS_DENIED. */
   def judge(command: Command): Boolean = {
@@ -118,7 +118,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
 
   private def checkInsert(insert: InsertIntoHadoopFsRelationCommand): Unit = {
     val own = insert.catalogTable.filter(stored.isOfAdmin).fold(Set.empty[String])(optionsOf)
-    needOptions(insert.options.filterNot { case (key, _) => own(key.toLowerCase(Locale.ROOT)) })
+    needOptionsOfFiles(insert.options.filterNot { case (key, _) => own(key.toLowerCase(Locale.ROOT)) })
     insert.catalogTable.filter(_.identifier.database.isDefined) match {
       case Some(table) =>
         stored.check(table)
@@ -165,7 +165,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
 
   private def checkDirectory(save: InsertIntoDataSourceDirCommand): Unit = {
     needProvider(Some(save.provider))
-    needOptions(save.storage.properties)
+    needOptionsOfFiles(save.storage.properties)
     save.storage.locationUri match {
       case Some(location) => needPath("write", location.toString)
       case None           => refuse("INSERT OVERWRITE DIRECTORY")

@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, TableSpec, UnresolvedTableSpec}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -45,6 +45,8 @@ object RefuseOptions {
   private[commands] def keysIn(node: LogicalPlan): Iterator[String] = node.productIterator.flatMap {
     case options: CaseInsensitiveStringMap => options.keySet.asScala
     case options: Map[_, _]                => options.keys.collect { case key: String => key }
+    case table: UnresolvedTableSpec        => table.optionExpression.options.map(_._1)
+    case table: TableSpec                  => table.options.keys
     case _                                 => Nil
   }
 }

@@ -103,6 +103,14 @@ private[commands] final class Rights(governed: GovernedSession) {
     .find(key => ProtectedSettings.contains(key) || RefuseOptions.isUnsafe(key))
     .foreach(key => refuse(s"the option `$key`"))
 
+  /** The same of a write of files, to whose formats settings of Hadoop are known by other names, too. */
+  def needOptionsOfFiles(options: Map[String, String]): Unit = {
+    needOptions(options)
+    options
+      .find { case (key, value) => key.contains('.') && !StoredOptions.isHarmless(key, value) }
+      .foreach { case (key, _) => refuse(s"the option `$key`") }
+  }
+
   /** Whoever sees a table masked, filtered or in part can't change what policies are bound to. */
   def needPlain(plan: LogicalPlan): Unit = plan match {
     case resolved: ResolvedTable if pathOf(resolved).isEmpty => needPlain(named(resolved), resolved.table)
