@@ -52,6 +52,7 @@ object CommandRights {
     case other => OwnSettings.shown(other)
         .orElse(new Listings(governed).shown(other))
         .orElse(new Descriptions(governed).shown(other))
+        .orElse(TrustedPurge.of(governed, other))
         .getOrElse(other)
   }
 
@@ -127,7 +128,8 @@ private final class CommandRights(governed: GovernedSession) {
       needOwn(rights.named(view.child))
     case view: CreateViewCommand         => checkView(view)
     case create: CreateNamespace         => checkCreate(create)
-    case drop: DropNamespace             => needOnNamespace("drop", drop.namespace)
+    case DropNamespace(ResolvedNamespace(catalog, namespace, _), _, cascade) =>
+      new NamespaceDrops(governed, rights).check(catalog, namespace, cascade)
     case comment: CommentOnNamespace     => needOnNamespace("alter", comment.child)
     case drop: DropTable                 => need("drop", drop.child)
     case _: DropTempViewCommand          => ()
@@ -170,11 +172,13 @@ private final class CommandRights(governed: GovernedSession) {
     write match {
       case rows: RowLevelWrite =>
         val target = targetOf(rows)
+        rights.stored.check(EliminateSubqueryAliases(rows.originalTable))
         needAsSeen(rows, target)
         RowLevelActions.of(rows).foreach(need(_, target))
       case Dropped() => ()
       case other =>
         rights.needOptions(WriteOptions.of(other))
+        rights.stored.check(EliminateSubqueryAliases(other.table))
         Source.of(EliminateSubqueryAliases(other.table)) match {
           case target: Source.OfTable     => checkWrite(other, target)
           case Source.OfPaths(paths)      => paths.foreach(needPath("write", _))
@@ -228,9 +232,11 @@ private final class CommandRights(governed: GovernedSession) {
     requireInsert(create, name)
     if (actions.contains("drop")) needPlainIfThere(name)
     rights.needProvider(PlacesOf.provider(create))
-    val (location, properties) = PlacesOf(create)
+    val (location, properties, options) = PlacesOf(create)
     location.foreach(needTablePlace)
-    properties.foreach { case (key, value) => checkProperty(key, value) }
+    // Catalogs of Iceberg take options for properties.
+    if (rights.named(name).catalog == ResourceNames.sessionCatalog) rights.stored.checkGiven(options)
+    (properties ++ options).foreach { case (key, value) => checkProperty(key, value) }
   }
 
   /** Spark asks for it when it writes the rows, and has made the table by then. */
@@ -326,12 +332,12 @@ private final class CommandRights(governed: GovernedSession) {
 
 /** Where a statement wants a new table's files. */
 private object PlacesOf {
-  def apply(create: LogicalPlan): (Option[String], Map[String, String]) = {
+  def apply(create: LogicalPlan): (Option[String], Map[String, String], Map[String, String]) = {
     val specs = create.productIterator.collect { case spec: TableSpecBase => spec }.toSeq
     specs.headOption match {
-      case Some(spec: TableSpec) => (spec.location, spec.properties ++ spec.options)
-      case Some(spec: UnresolvedTableSpec) => (spec.location, spec.properties)
-      case _ => (None, Map.empty)
+      case Some(spec: TableSpec) => (spec.location, spec.properties, spec.options)
+      case Some(spec: UnresolvedTableSpec) => (spec.location, spec.properties, Map.empty)
+      case _ => (None, Map.empty, Map.empty)
     }
   }
 

@@ -20,7 +20,7 @@ import org.apache.spark.sql.delta.commands._
   * a filter hides would be lost.
   */
 private[commands] final class DeltaRights(governed: GovernedSession, rights: Rights) {
-  import rights.{need, needPath, needPlace, needProperty, needProvider, needTablePlace, refuse}
+  import rights.{need, needPath, needPlace, needProperty, needProvider, needTablePlace, refuse, stored}
 
   /** Whether `command` is one of these, and then may run. Raises: IOMETE_ACCESS_DENIED. */
   def judge(command: Command): Boolean = {
@@ -75,6 +75,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
   private def needRows(target: LogicalPlan, actions: Seq[String], command: LogicalPlan): Unit =
     Source.of(target.collectLeaves().head) match {
       case source: Source.OfTable =>
+        stored.check(target.collectLeaves().head)
         needAsItIs(source.table, BaseTable(source.names, source.fields, source.bound))
         actions.foreach(need(_, source.table))
       case Source.OfPaths(paths) => paths.foreach(needPlace)
@@ -87,7 +88,8 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
       case _                                           => refuse(command.nodeName)
     }
 
-  private def needTable(table: DeltaTableV2, actions: Seq[String]): Unit =
+  private def needTable(table: DeltaTableV2, actions: Seq[String]): Unit = {
+    table.catalogTable.foreach(stored.check)
     table.catalogTable.flatMap(DeltaTargets.named) match {
       case Some(name) =>
         needAsItIs(name, BaseTables.asItIs(table, name))
@@ -96,6 +98,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
         val path = table.path.toString
         if (actions.isEmpty) needPath("read", path) else needPlace(path)
     }
+  }
 
   private def needAsItIs(table: TableResource, base: BaseTable): Unit = {
     val decision = governed.decide(table, base.columns, governed.rights, base.fields, base.bound)
@@ -132,7 +135,9 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
     val isReplaced = create.existingTableOpt.isDefined && create.operation != TableCreationModes.Create
     needCreation(create.table, create.tableByPath, Seq("create") ++ Option.when(isReplaced)("drop"))
     create.query match {
-      case Some(clone: CloneTableCommand) => checkSource(clone.sourceTable)
+      case Some(clone: CloneTableCommand) =>
+        clone.tablePropertyOverrides.foreach { case (key, value) => needProperty(key, value) }
+        checkSource(clone.sourceTable)
       case Some(_)                        => refuse(create.nodeName)
       case None                           => ()
     }
@@ -146,6 +151,7 @@ private[commands] final class DeltaRights(governed: GovernedSession, rights: Rig
       if (table.tableType == CatalogTableType.EXTERNAL) location.foreach(needTablePlace)
     }
     needProvider(table.provider)
+    stored.checkGiven(table.storage.properties)
     table.properties.foreach { case (key, value) => needProperty(key, value) }
   }
 

@@ -1,5 +1,7 @@
 package io.iomete.spark.governance.commands
 
+import java.util.Locale
+
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.TableResource
 import io.iomete.spark.governance.plan.{DeltaTargets, Source}
@@ -15,7 +17,7 @@ import org.apache.spark.sql.execution.datasources._
 
 /** What Spark's own commands on files need: tables of the session catalog, and paths. */
 private[commands] final class FileWriteRights(governed: GovernedSession, rights: Rights) {
-  import rights.{named, need, needOptions, needPath, needPlace, needPlain, needProperty, needProvider, refuse}
+  import rights.{named, need, needOptions, needOptionsOfFiles, needPath, needPlace, needPlain, needProperty, needProvider, refuse, stored}
 
   /** Whether `command` is one of these, and then may run. Raises: IOMETE_ACCESS_DENIED. */
   def judge(command: Command): Boolean = {
@@ -81,6 +83,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
   private def checkCreate(table: CatalogTable, actions: Seq[String]): Unit = {
     actions.foreach(need(_, named(table.identifier)))
     needProvider(table.provider)
+    stored.checkGiven(table.storage.properties)
     (table.properties ++ table.storage.properties).foreach { case (key, value) => needProperty(key, value) }
     if (table.tableType == CatalogTableType.EXTERNAL) {
       table.storage.locationUri.map(_.toString).foreach(needPlace)
@@ -105,15 +108,20 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
     need("create", named(like.targetTable))
     like.fileFormat.locationUri.map(_.toString).foreach(needPlace)
     like.properties.foreach { case (key, value) => needProperty(key, value) }
+    stored.checkGiven(like.fileFormat.properties)
     if (!catalog.isTempView(like.sourceTable)) {
-      needProvider(like.provider.orElse(catalog.getTableMetadata(like.sourceTable).provider))
+      val source = catalog.getTableMetadata(like.sourceTable)
+      needProvider(like.provider.orElse(source.provider))
+      stored.checkGiven(source.storage.properties)
     }
   }
 
   private def checkInsert(insert: InsertIntoHadoopFsRelationCommand): Unit = {
-    needOptions(insert.options)
+    val own = insert.catalogTable.filter(stored.isOfAdmin).fold(Set.empty[String])(optionsOf)
+    needOptionsOfFiles(insert.options.filterNot { case (key, _) => own(key.toLowerCase(Locale.ROOT)) })
     insert.catalogTable.filter(_.identifier.database.isDefined) match {
       case Some(table) =>
+        stored.check(table)
         val resource = named(table.identifier)
         need("insert", resource)
         if (insert.mode == SaveMode.Overwrite) replaced(table)
@@ -122,6 +130,9 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
       case None => needPath("write", insert.outputPath.toString)
     }
   }
+
+  private def optionsOf(table: CatalogTable): Set[String] =
+    table.storage.properties.keySet.map(_.toLowerCase(Locale.ROOT))
 
   /** What a table's rows are replaced by takes the place of what isn't seen. */
   private def replaced(table: CatalogTable): Unit = {
@@ -133,6 +144,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
   private def checkInsert(insert: InsertIntoDataSourceCommand): Unit =
     Source.of(insert.logicalRelation) match {
       case source: Source.OfTable =>
+        stored.check(insert.logicalRelation)
         need("insert", source.table)
         if (insert.overwrite) {
           need("delete", source.table)
@@ -153,7 +165,7 @@ private[commands] final class FileWriteRights(governed: GovernedSession, rights:
 
   private def checkDirectory(save: InsertIntoDataSourceDirCommand): Unit = {
     needProvider(Some(save.provider))
-    needOptions(save.storage.properties)
+    needOptionsOfFiles(save.storage.properties)
     save.storage.locationUri match {
       case Some(location) => needPath("write", location.toString)
       case None           => refuse("INSERT OVERWRITE DIRECTORY")
@@ -177,5 +189,5 @@ private object SavedTable {
 private[commands] object FileProviders {
   private val names = Set("delta", "iceberg", "parquet", "orc", "csv", "json", "text", "avro", "xml")
 
-  def contains(provider: String): Boolean = names(provider.toLowerCase(java.util.Locale.ROOT))
+  def contains(provider: String): Boolean = names(provider.toLowerCase(Locale.ROOT))
 }

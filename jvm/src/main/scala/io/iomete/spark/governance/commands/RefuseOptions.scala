@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.{Governing, ReadAudit}
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, TableSpec, UnresolvedTableSpec}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -37,7 +37,7 @@ object RefuseOptions {
   /** Options by which a format reads another file than the one that it is asked for. */
   private val otherFiles = Set("avroschemaurl", "rowvalidationxsdpath")
 
-  private[commands] def isUnsafe(key: String): Boolean = {
+  private[governance] def isUnsafe(key: String): Boolean = {
     val name = key.toLowerCase(Locale.ROOT)
     ofHadoop.exists(name.startsWith) || otherFiles(name)
   }
@@ -45,6 +45,8 @@ object RefuseOptions {
   private[commands] def keysIn(node: LogicalPlan): Iterator[String] = node.productIterator.flatMap {
     case options: CaseInsensitiveStringMap => options.keySet.asScala
     case options: Map[_, _]                => options.keys.collect { case key: String => key }
+    case table: UnresolvedTableSpec        => table.optionExpression.options.map(_._1)
+    case table: TableSpec                  => table.options.keys
     case _                                 => Nil
   }
 }

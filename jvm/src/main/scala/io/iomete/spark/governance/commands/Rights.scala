@@ -5,7 +5,7 @@ import scala.util.Try
 import io.iomete.spark.errors.IometeErrors
 import io.iomete.spark.governance.GovernedSession
 import io.iomete.spark.governance.decisions.{ResourceNames, TableResource}
-import io.iomete.spark.governance.plan.{BaseTables, ReachedFiles, RelationName, Source, StructFields}
+import io.iomete.spark.governance.plan.{BaseTables, ReachedFiles, RelationName, Source, StoredOptions, StructFields}
 import io.iomete.spark.governance.renames.{Bound, TableIdentity}
 import org.apache.spark.sql.catalyst.TableIdentifier
 import org.apache.spark.sql.catalyst.analysis._
@@ -20,6 +20,8 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   /** What the rights that were found are used for. */
   val effects = new Effects
+
+  val stored = new StoredOptions(governed)
 
   /** @param others
     *   further names that policies may have for the table: a denial under one of them counts
@@ -87,6 +89,8 @@ private[commands] final class Rights(governed: GovernedSession) {
 
   def needProperty(key: String, value: String): Unit = {
     if (PlacesInProperties.isOurs(key)) refuse(s"SET `$key`")
+    if (!governed.isAdmin && PlacesInProperties.isOfAdmins(key)) refuse(s"SET `$key`")
+    PlacesInProperties.optionIn(key).foreach(option => stored.checkGiven(Map(option -> value)))
     if (PlacesInProperties.isPlace(key, value)) needPlace(value)
   }
 
@@ -95,8 +99,17 @@ private[commands] final class Rights(governed: GovernedSession) {
     provider.filterNot(FileProviders.contains).foreach(p => refuse(s"a table of `$p`"))
 
   /** Options of a write reach Hadoop, which can be told by them what a path means. */
-  def needOptions(options: Map[String, String]): Unit =
-    options.keys.find(key => ProtectedSettings.contains(key)).foreach(key => refuse(s"the option `$key`"))
+  def needOptions(options: Map[String, String]): Unit = options.keys
+    .find(key => ProtectedSettings.contains(key) || RefuseOptions.isUnsafe(key))
+    .foreach(key => refuse(s"the option `$key`"))
+
+  /** The same of a write of files, to whose formats settings of Hadoop are known by other names, too. */
+  def needOptionsOfFiles(options: Map[String, String]): Unit = {
+    needOptions(options)
+    options
+      .find { case (key, value) => key.contains('.') && !StoredOptions.isHarmless(key, value) }
+      .foreach { case (key, _) => refuse(s"the option `$key`") }
+  }
 
   /** Whoever sees a table masked, filtered or in part can't change what policies are bound to. */
   def needPlain(plan: LogicalPlan): Unit = plan match {

@@ -91,6 +91,7 @@ final class StreamRights(governed: GovernedSession) {
 
   private def needTable(table: CatalogTable, mode: OutputMode): Unit = {
     val resource = rights.named(table.identifier)
+    rights.stored.check(table)
     need("insert", resource)
     if (mode != OutputMode.Append) {
       need("delete", resource)

@@ -27,6 +27,7 @@ import org.apache.spark.sql.types.DataType
   * subqueries and lateral joins included.
   */
 final class GovernReads(governed: GovernedSession) {
+  private val stored = new StoredOptions(governed)
   private val reads = mutable.ArrayBuffer.empty[TableRead]
   private val paths = mutable.ArrayBuffer.empty[String]
   private val guarded = mutable.HashSet.empty[TableResource]
@@ -179,6 +180,7 @@ final class GovernReads(governed: GovernedSession) {
       val decision = decide(table, source.names, source.fields, snapshot, rights, source.bound)
       val options = new ReaderOptions(governed)
       options.checkColumns(leaf, source.names, decision)
+      stored.check(leaf)
       know(table, columns)
       if (InZone.is(leaf)) goByZone(table.fullName, decision.isExpressed || rights.views.nonEmpty)
       if (rights.isOwn && !isUntouched(decision, columns) && DeltaTargets.of(governed.principal, leaf).isDefined) {
@@ -190,7 +192,9 @@ final class GovernReads(governed: GovernedSession) {
         val read = if (FileNames.mayBeShown(reads.last, governed)) leaf else UnlistedFiles.in(leaf)
         if (isUntouched(decision, columns)) read else governTable(options.settled(read), source, decision)
       }
-    case Source.OfMetadata(table, part) => governMetadata(leaf, table, part, rights)
+    case Source.OfMetadata(table, part) =>
+      stored.check(leaf)
+      governMetadata(leaf, table, part, rights)
     case Source.OfPaths(locations) =>
       if (InZone.is(leaf)) goByZone(locations.mkString(", "), rights.views.nonEmpty)
       new ReaderOptions(governed).checkFiles(leaf)

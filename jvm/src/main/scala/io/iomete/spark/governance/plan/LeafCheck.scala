@@ -20,6 +20,7 @@ final class LeafCheck(governed: GovernedSession) {
       if ((!decision.isReadable || decision.broken.isDefined) && !StreamsRefresh.isRunning) {
         throw Refusals.of(governed, table, governed.rights, decision)
       }
+      new StoredOptions(governed).check(leaf)
     case Source.OfMetadata(table, part) =>
       if (!governed.engine.isKnown(governed.principal, table)) {
         throw Refusals.notReadable(governed, table, governed.rights)
