@@ -213,7 +213,9 @@ def test_a_table_that_is_there_is_judged_when_it_is_used(
     assert refusal(lambda: maker.sql(f"INSERT INTO {found} VALUES (2, 'evil')")) in REFUSED
     assert refusal(lambda: maker.sql(f"CREATE TABLE {own}.c AS SELECT * FROM {found}")) == OPTION
     maker.sql(f"USE {own}")
-    assert refusal(lambda: maker.sql("CREATE TABLE copied LIKE r")) == OPTION
+    schema = own.split(".")[1]
+    like = f"CREATE TABLE {schema}.copied LIKE {schema}.r"
+    assert refusal(lambda: maker.sql(like)) == OPTION
     maker.sql(f"DROP TABLE {found}")
 
 
@@ -227,7 +229,9 @@ def test_a_table_of_an_admin_is_read_with_its_options(
     maker.sql(f"INSERT INTO {table} VALUES (2)")
     assert maker.table(table).count() == 2
     maker.sql(f"USE {own}")  # a copy would be the maker's own
-    assert refusal(lambda: maker.sql("CREATE TABLE copied LIKE a")) == OPTION
+    schema = own.split(".")[1]
+    like = f"CREATE TABLE {schema}.copied LIKE {schema}.a"
+    assert refusal(lambda: maker.sql(like)) == OPTION
 
 
 # --- properties

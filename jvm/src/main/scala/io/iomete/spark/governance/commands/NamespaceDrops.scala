@@ -21,7 +21,7 @@ private[commands] final class NamespaceDrops(governed: GovernedSession, rights: 
   def check(catalog: CatalogPlugin, namespace: Seq[String], cascade: Boolean): Unit = {
     rights.needOnNamespace("drop", catalog.name, namespace)
     val inside = tables(catalog, namespace)
-    val isPermitted = (inside.forall(if (cascade) mayDrop else isKnown)) &&
+    val isPermitted = inside.forall(if (cascade) mayDrop else isKnown) &&
       below(catalog, namespace).forall(isPermittedBelow(catalog, _, cascade))
     if (!governed.isAdmin && !isPermitted) {
       val (name, joined) = ResourceNames.namespace(catalog.name, namespace)

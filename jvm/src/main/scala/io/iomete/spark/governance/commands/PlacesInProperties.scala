@@ -28,7 +28,7 @@ private[commands] object PlacesInProperties {
 
   private val ofOptions = "option."
 
-  private val classes = Seq("impl", "class", "classes", "classname", "factory", "committer", "jar", "jars")
+  private val classes = Seq("-impl", ".impl", ".class", ".classes", ".classname", ".factory", ".committer")
 
   /** Whether a property is a place: by its name, or because its value is one. */
   def isPlace(property: String, value: String): Boolean = {
