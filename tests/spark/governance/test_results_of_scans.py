@@ -331,7 +331,7 @@ def test_what_goes_by_the_time_is_not_cached(
     lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer, kind: str
 ) -> None:
     who, table = newcomer(), f"{namespace}.expiring"
-    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=1)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     lake.sql(
         f"CREATE TABLE {table} AS SELECT 1 AS id, TIMESTAMP'{later:%Y-%m-%d %H:%M:%S}Z' AS until"
     )
