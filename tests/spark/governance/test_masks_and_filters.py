@@ -112,7 +112,7 @@ def test_a_custom_mask_on_a_field_of_a_struct_sees_what_other_masks_left(
     ("column", "expression", "told"),
     [
         ("home.zip", "nothing", "nothing"),
-        ("home.street", "left({col}, 1)", "no such field"),
+        ("home.street", "left({col}, 1)", "home.street` is not in"),
         ("stays.city", "left({col}, 1)", "inside of arrays"),
     ],
 )
