@@ -334,9 +334,24 @@ class PolicyChecks(TableChecks):
             above = below
 
     def columns_of(self, table: Sequence[str]) -> list[str] | None:
-        """Return the names of a table's columns, given by its parts; None if there is none."""
-        found = self.columns(quote_parts(table))
+        """Return the names of a table's columns, given by its parts.
+
+        None if there is no such table, or if it is a view that can't be read.
+        """
+        from pyspark.errors import AnalysisException
+
+        try:
+            found = self.columns(quote_parts(table))
+        except AnalysisException:
+            return None
         return None if found is None else [name for name, _ in found]
+
+    def fields_of(self, table: Sequence[str]) -> list[str]:
+        """Return the paths of the fields of a table's structs, in lower case.
+
+        Empty if there is no such table, or if it is a view that can't be read.
+        """
+        return [] if self.columns_of(table) is None else super().fields_of(table)
 
     def _views(self, namespace: str) -> list[str]:
         with translate_errors():

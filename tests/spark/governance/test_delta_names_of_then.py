@@ -163,18 +163,21 @@ def test_a_stream_of_changes_shows_what_the_table_shows(
     lake.policies.mask(table, "ssn", "custom", expression=lookup, to=left)
     readers = [granted(lake, table, own, who) for who in (name, left)]
 
-    def check() -> None:
+    def check(*readers: iomete.Lakehouse) -> None:
         for reader in readers:
             for options in ({}, {"readChangeFeed": "true", "startingVersion": "0"}):
                 stream = reader.spark.readStream.options(**options).table(table)
                 assert [row[:2] for row in streamed(reader.spark, stream)] == [(1, None)]
 
-    check()
+    check(*readers)
     lake.sql(f"ALTER TABLE {table} {RENAME}")
     for reader in readers:
         key = "spark.databricks.delta.streaming.unsafeReadOnIncompatibleColumnMappingSchemaChanges"
         reader.sql(f"SET {key}.enabled=true")
-    check()
+    masked, looked_up = readers
+    check(masked)
+    with pytest.raises(PySparkException, match="IOMETE_SETTING_CHANGES_RESULTS"):
+        check(looked_up)
 
 
 def test_a_table_is_made_like_one_whose_columns_are_all_seen(

@@ -99,6 +99,22 @@ def test_patterns_of_fields_are_told_as_they_are_shown(
     }
 
 
+def test_a_view_that_cannot_be_read_is_no_end_of_answers(
+    lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer
+) -> None:
+    base, view, reader = f"{namespace}.base", f"{namespace}.broken", newcomer()
+    lake.sql(f"CREATE TABLE {base} AS SELECT 1 AS id, 2 AS n")
+    lake.sql(f"CREATE VIEW {view} AS SELECT * FROM {base}")
+    lake.sql(f"ALTER TABLE {base} ALTER COLUMN n FIRST")
+    with pytest.raises(QueryError, match="IOMETE_VIEW_OF_OTHER_COLUMNS"):
+        lake.sql(f"SELECT * FROM {view}")
+    lake.policies.grant("select", on=view, columns=["id", "i*"], to=reader, future=True)
+    assert view in {right.resource for right in lake.policies.what_can(reader)}
+    draft = lake.policies.draft().mask(view, "i*", "redact", to=reader, future=True)
+    assert lake.policies.simulate(draft).judged_tables
+    assert lake.policies.findings() is not None
+
+
 def test_structs_below_masked_structs_are_told_as_they_are_shown(
     lake: iomete.Lakehouse, namespace: str, newcomer: Newcomer
 ) -> None:

@@ -182,6 +182,9 @@ def test_a_setting_after_planning_moves_no_line_into_a_visible_column(
     for frame in (planned, cached):
         frame._jdf.queryExecution().executedPlan()
     reader.conf.set("spark.sql.columnNameOfCorruptRecord", "x")
+    for frame in (planned, cached):  # both are served from the cache, once it is filled
+        assert refusal(lambda frame=frame: frame) == "IOMETE_SETTING_CHANGES_CACHE"
+    reader.conf.unset("spark.sql.columnNameOfCorruptRecord")
     for frame in (planned, cached):
         assert [tuple(row) for row in frame.collect()] == [("open", None)]
     cached.unpersist()
