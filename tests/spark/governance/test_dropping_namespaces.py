@@ -8,6 +8,7 @@ import pytest
 from pyspark.errors import PySparkException
 
 import iomete
+from iomete.errors import IometeError
 from spark.governance.conftest import Newcomer
 
 DENIED = "IOMETE_ACCESS_DENIED.ACTION"
@@ -102,6 +103,25 @@ def test_purge_drops_a_table_with_its_files(
     assert not any(folder.rglob("*/gone/data/*.parquet"))
     person.sql(f"DROP TABLE IF EXISTS {table} PURGE")
     assert refusal(person, f"SELECT * FROM {table}").getCondition() == "TABLE_OR_VIEW_NOT_FOUND"
+
+
+def test_files_of_another_table_are_not_purged(
+    lake: iomete.Lakehouse, session_namespace: str, namespace: str, newcomer: Newcomer
+) -> None:
+    name, source, copy = newcomer(), f"{session_namespace}.source", f"{namespace}.copied"
+    lake.sql(f"CREATE TABLE {source} USING parquet AS SELECT 1 AS id")
+    lake.sql(f"CALL lake.system.snapshot('{source}', '{copy}')")
+    lake.policies.grant("all", on=namespace, to=name)
+    person = lake.as_principal(name)
+    for change in (
+        "SET TBLPROPERTIES ('gc.enabled' = 'true')",
+        "UNSET TBLPROPERTIES ('gc.enabled')",
+    ):
+        error = refusal(person, f"ALTER TABLE {copy} {change}")
+        assert error.getCondition() == "IOMETE_COMMAND_REFUSED"
+    with pytest.raises(IometeError, match="GC is disabled"):
+        person.sql(f"DROP TABLE {copy} PURGE")
+    assert [row.id for row in lake.sql(f"SELECT id FROM {source}").collect()] == [1]
 
 
 def test_purge_needs_drop(lake: iomete.Lakehouse, people: str, newcomer: Newcomer) -> None:

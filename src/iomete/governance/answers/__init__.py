@@ -14,7 +14,8 @@ from iomete.governance.answers.explanation import (
     ShownAs,
     TagPath,
 )
-from iomete.governance.answers.findings import Finding, FindingKind, find_findings
+from iomete.governance.answers.finding import Finding, FindingKind
+from iomete.governance.answers.findings import find_findings
 from iomete.governance.answers.reach import TagOrigins
 from iomete.governance.answers.rights import Holder, Right, holders_of, rights_of
 from iomete.governance.answers.simulation import simulate

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import reduce
 from itertools import product
 from operator import or_
 from typing import TYPE_CHECKING
 
 from iomete.governance.answers.audience import Audience
-from iomete.governance.answers.columns import OTHER_COLUMNS, column_of, seen_by
+from iomete.governance.answers.columns import column_of, seen_by
+from iomete.governance.answers.finding import Finding, FindingKind
 from iomete.governance.answers.policy_ids import policies_text
+from iomete.governance.answers.policy_scope import is_on_columns, reaches_further, why_broad
 from iomete.governance.answers.rights import columns_in_question, parts_of_audience
 from iomete.governance.answers.sight import ACTIONS_BUT_SELECT, real
 from iomete.governance.documents.document import PolicyType
 from iomete.governance.evaluator import Subject
 from iomete.governance.evaluator.matching import Asked, Match
-from iomete.governance.evaluator.policies import TABLE_ACTIONS
 from iomete.governance.evaluator.resource_names import table_parts, written
 from iomete.governance.principals.names import ADMIN, AUDITOR, EVERYONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from iomete.governance.answers.metadata import Metadata
@@ -34,41 +34,6 @@ if TYPE_CHECKING:
 _FIRST_OF_USERS = 100
 _NAMED_COLUMNS = 5
 _BUILT_IN = frozenset({str(ADMIN), str(AUDITOR), str(EVERYONE)})
-
-
-class FindingKind(StrEnum):
-    """Kinds of findings."""
-
-    UNUSED = "unused"
-    """Nothing that exists is under the policy, nobody is meant by it, or its time is over."""
-    SHADOWED = "shadowed"
-    """Wherever the policy has something to say, a stronger one says otherwise."""
-    REDUNDANT = "redundant"
-    """Nothing would change without it: others that are asked first say the same, or beat it."""
-    OVER_BROAD = "over-broad"
-    """A grant of much to many: everyone in a whole catalog, or all rights in it."""
-    UNMASKED_TAG = "unmasked tag"
-    """Somebody reads a tagged column, or columns of a tagged table, as they are."""
-    ORPHANED_PRINCIPAL = "orphaned principal"
-    """A group or role without members, or a user whom nothing reaches."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing to look at.
-
-    `subject` is what it is about: a policy's name, a column, a principal. `policy` is the policy's
-    id, `others` are those of the policies that are the reason.
-    """
-
-    kind: FindingKind
-    subject: str
-    message: str
-    policy: int | None = None
-    others: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.message}"
 
 
 def find_findings(
@@ -156,7 +121,7 @@ class _Inspection:
         about = evaluator.about(table)
         columns = columns_in_question(about, self._metadata, name)
         for policy_id, policy in about.policies.items():
-            self._uses[policy_id].is_on_something |= _is_on_columns(policy, columns)
+            self._uses[policy_id].is_on_something |= is_on_columns(policy, columns)
         owner = evaluator.owner_of(table)
         filling = [policy for policy in about.policies.values() if policy.fills_names]
         filled = (tuple(self._audience.matching(one, table, owner)) for one in filling)
@@ -294,7 +259,7 @@ class _Inspection:
                 yield self._finding(FindingKind.UNUSED, policy, reason)
                 continue
             yield from self._of_uses(policy)
-            if reason := _why_broad(policy):
+            if reason := why_broad(policy):
                 yield self._finding(FindingKind.OVER_BROAD, policy, reason)
 
     def _why_unused(self, policy: CompiledPolicy) -> str | None:
@@ -334,7 +299,7 @@ class _Inspection:
         uses = self._uses[policy.id]
         if uses.decides or not (uses.beating or uses.agreeing):
             return False
-        if self._holds_at_times(policy) or _reaches_further(policy):
+        if self._holds_at_times(policy) or reaches_further(policy):
             return False
         return self._knows_all_tables or self._is_on_known(policy)
 
@@ -428,57 +393,3 @@ def _orphan(key: str, reason: str) -> Finding:
 
 def _is_over(ends: datetime | None, moment: datetime) -> bool:
     return ends is not None and ends < moment
-
-
-def _why_broad(policy: CompiledPolicy) -> str | None:
-    if policy.kind is not PolicyType.ACCESS or policy.is_tagged:
-        return None
-    for resources in policy.resources:
-        is_whole_catalog = len(resources.levels) > 2 and all(
-            values.is_any and not values.excludes for values in resources.levels[1:]
-        )
-        if not is_whole_catalog:
-            continue
-        for item in policy.items:
-            if item.is_for_all:
-                return f"it grants {_listed(item.actions)} in a whole catalog to everyone"
-            if item.actions.issuperset(TABLE_ACTIONS):
-                return "it grants every action in a whole catalog"
-    return None
-
-
-def _is_on_columns(policy: CompiledPolicy, columns: Sequence[str]) -> bool:
-    """Tell whether a policy that is on a table is on the whole of it, or on one of its columns.
-
-    Args:
-        policy: On the table, or on a tag of it.
-        columns: Those in question, all that there are where patterns are.
-    """
-    if policy.is_tagged:
-        return True
-    levels = [one.levels[3] if len(one.levels) > 3 else None for one in policy.resources]
-    return any(
-        values is None
-        or values.is_any
-        or (OTHER_COLUMNS in columns and (values.has_patterns or values.excludes))
-        or any(values.may_match(column) for column in columns)
-        for values in levels
-    )
-
-
-def _listed(actions: Iterable[str]) -> str:
-    return ", ".join(f"`{action}`" for action in sorted(actions))
-
-
-def _reaches_further(policy: CompiledPolicy) -> bool:
-    """Tell whether it is for what isn't listed: paths, namespaces, names, tags, owners to come."""
-    if policy.is_tagged or any(item.is_for_owner for item in policy.all_items):
-        return True
-    return any(
-        one.path is not None
-        or len(one.levels) < 3
-        or one.fills_names
-        or any(level.has_patterns for level in one.levels)
-        or any(level.is_any or level.excludes for level in one.levels[:3])
-        for one in policy.resources
-    )

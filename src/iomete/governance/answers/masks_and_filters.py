@@ -50,10 +50,6 @@ class MasksAndFilters:
         """Return by what a column or field is masked, in the order in which it is applied."""
         return tuple(self._mask(subject, layer) for layer in seen.layers)
 
-    def mask(self, subject: Subject, seen: Seen) -> ShownAs | None:
-        """Return by what a column or field is masked first; None: it is shown as it is."""
-        return next(iter(self.masks(subject, seen)), None)
-
     def _mask(self, subject: Subject, layer: Layer) -> ShownAs:
         found, rule = layer.shown_as, layer.rule
         if rule is not None:
@@ -79,7 +75,7 @@ class MasksAndFilters:
             column=asked.shown,
             verdict=verdict_of(found.access),
             policy=found.access.policy_id if found.denial is None else found.denial.id,
-            mask=self.mask(subject, found),
+            mask=next(iter(self.masks(subject, found)), None),
         )
 
     def _shown(

@@ -280,8 +280,7 @@ private final class CommandRights(governed: GovernedSession) {
   private def checkAlter(alter: AlterTableCommand): Unit = {
     alter.changes.foreach {
       case set: TableChange.SetProperty   => checkProperty(set.property, set.value)
-      case unset: TableChange.RemoveProperty if PlacesInProperties.isOurs(unset.property) =>
-        refuse(alter.nodeName)
+      case unset: TableChange.RemoveProperty => rights.needRemoval(unset.property)
       case _ => ()
     }
     checkAlter(alter.table)

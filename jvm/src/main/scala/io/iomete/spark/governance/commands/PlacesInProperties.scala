@@ -12,13 +12,13 @@ private[commands] object PlacesInProperties {
 
   def isOurs(property: String): Boolean = property.toLowerCase(Locale.ROOT).startsWith(ours)
 
-  /** Whether a property names a class, says who else decides what a table holds or has made it, or is a
-    * setting of Hadoop, to which formats hand properties on.
+  /** Whether a property names a class, says who else decides what a table holds or has made it, whether its
+    * files are its own to delete, or is a setting of Hadoop, to which formats hand properties on.
     */
   def isOfAdmins(property: String): Boolean = {
     val stated = property.toLowerCase(Locale.ROOT)
     val name = stated.stripPrefix(ofOptions)
-    name == "owner" || classes.exists(name.endsWith) || name.startsWith("encryption.") ||
+    name == "owner" || name == "gc.enabled" || classes.exists(name.endsWith) || name.startsWith("encryption.") ||
     StoredOptions.isOfCommits(name) || RefuseOptions.isUnsafe(name)
   }
 

@@ -94,6 +94,11 @@ private[commands] final class Rights(governed: GovernedSession) {
     if (PlacesInProperties.isPlace(key, value)) needPlace(value)
   }
 
+  def needRemoval(property: String): Unit =
+    if (PlacesInProperties.isOurs(property) || !governed.isAdmin && PlacesInProperties.isOfAdmins(property)) {
+      refuse(s"UNSET `$property`")
+    }
+
   /** Tables of other sources read what their options say, not what is below a location. */
   def needProvider(provider: Option[String]): Unit =
     provider.filterNot(FileProviders.contains).foreach(p => refuse(s"a table of `$p`"))
